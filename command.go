@@ -1,0 +1,155 @@
+package orderly
+
+import (
+	"encoding/base64"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A CommandType is the interpreter family of a command (rule CMD-1).
+type CommandType string
+
+// The command types.
+const (
+	RunShellScript      CommandType = "RunShellScript"
+	RunBatScript        CommandType = "RunBatScript"
+	RunPowerShellScript CommandType = "RunPowerShellScript"
+)
+
+// Known reports whether t is one of the published types.
+func (t CommandType) Known() bool {
+	return t == RunShellScript || t == RunBatScript || t == RunPowerShellScript
+}
+
+// Fits reports whether a command of type t can run under an OS (rule CMD-2).
+func (t CommandType) Fits(os OSType) bool {
+	return (t == RunShellScript) == (os != Windows)
+}
+
+// A Command is a script with its defaults.
+type Command struct {
+	Seq             int64 // order of creation (ID-5)
+	ID              string
+	Account         string
+	Region          string
+	Name            string
+	Description     string
+	Type            CommandType
+	Content         []byte // the script, decoded, with its placeholders
+	WorkingDir      string // "" is the default of the instance (CMD-7)
+	Timeout         time.Duration
+	EnableParameter bool
+	Launcher        string
+	ResourceGroup   string
+	Tags            []Tag
+	Kept            bool // listed by DescribeCommands and counted by the quota (KEEP-1)
+	InvokeTimes     int  // invocations made from it (DC-2)
+	Created         time.Time
+}
+
+// CommandLimits are the sizes that a dialect allows.
+type CommandLimits struct {
+	ContentBytes int           // of the content in Base64 (SZ-1)
+	TimeoutMin   time.Duration // a shorter timeout is raised to it (CMD-5)
+	TimeoutMax   time.Duration
+}
+
+// ECSLimits are the limits of the ECS dialect (SZ-1, CMD-5).
+var ECSLimits = CommandLimits{ContentBytes: 24 << 10, TimeoutMin: 10 * time.Second, TimeoutMax: 24 * time.Hour}
+
+// Sizes of a command's fields, in characters (rule CMD-3).
+const (
+	maxName        = 128
+	maxDescription = 512
+	maxWorkingDir  = 200
+	maxUsername    = 255
+	maxLauncher    = 1024 // bytes
+)
+
+// DefaultTimeout is a command's timeout when none is given (rule CMD-5).
+const DefaultTimeout = 60 * time.Second
+
+// Check finds what is wrong with a command's form, as a Reason. It raises a timeout that is too
+// short (CMD-5) and sets the default of one that is absent.
+func (c *Command) Check(l CommandLimits) error {
+	switch {
+	case !c.Type.Known():
+		return CommandTypeUnknown
+	case utf8.RuneCountInString(c.Name) > maxName:
+		return CommandNameTooLong
+	case hasControl(c.Name):
+		return CommandNameIllegal
+	case utf8.RuneCountInString(c.Description) > maxDescription:
+		return DescriptionTooLong
+	case hasControl(c.Description):
+		return DescriptionIllegal
+	case len(c.Launcher) > maxLauncher:
+		return LauncherTooLong
+	case base64.StdEncoding.EncodedLen(len(c.Content)) > l.ContentBytes:
+		return ContentTooLong
+	}
+	if err := CheckWorkingDir(c.WorkingDir); err != nil {
+		return err
+	}
+	t, err := l.Timeout(c.Timeout)
+	if err != nil {
+		return err
+	}
+	c.Timeout = t
+	if !c.EnableParameter {
+		return nil
+	}
+	_, err = ParameterNames(c.Content)
+	return err
+}
+
+// Timeout is the timeout that counts when t is asked for; 0 asks for the default.
+func (l CommandLimits) Timeout(t time.Duration) (time.Duration, error) {
+	switch {
+	case t == 0:
+		return DefaultTimeout, nil
+	case t > l.TimeoutMax:
+		return 0, TimeoutTooLong
+	case t < l.TimeoutMin:
+		return l.TimeoutMin, nil
+	}
+	return t, nil
+}
+
+// CheckWorkingDir finds what is wrong with a working directory's form; "" is the default.
+func CheckWorkingDir(dir string) error {
+	if utf8.RuneCountInString(dir) > maxWorkingDir {
+		return WorkingDirInvalid
+	}
+	if hasControl(dir) || !utf8.ValidString(dir) {
+		return WorkingDirIllegal
+	}
+	return nil
+}
+
+// CheckUser finds what is wrong with the user that a command shall run as (rules CMD-3, CMD-8).
+func CheckUser(t CommandType, username, passwordName string) error {
+	switch {
+	case utf8.RuneCountInString(username) > maxUsername:
+		return UsernameTooLong
+	case utf8.RuneCountInString(passwordName) > maxUsername:
+		return PasswordNameTooLong
+	case t != RunShellScript && username != "" && username != "System" && passwordName == "":
+		return PasswordNameMissing
+	}
+	return nil
+}
+
+// hasControl reports whether s holds a control character or is no text at all.
+func hasControl(s string) bool {
+	if !utf8.ValidString(s) {
+		return true
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,209 @@
+package orderly
+
+import "time"
+
+// Limits are the time constants of a task's life (design rule: each one is configuration, so that
+// tests run them shorter). DefaultLimits has the published values.
+type Limits struct {
+	Grace       time.Duration   // how long an answer of an agent with a link is waited for (AB-1, TO-1, T18)
+	LateResults time.Duration   // how far past its due time a task waits for an absent agent (LATE-1)
+	FireDelay   time.Duration   // how long after it is due a deadline fires (CLK-2)
+	Resend      []time.Duration // when an unanswered message is sent again, each after the one before (HND-4)
+	Fresh       time.Duration   // how old a heartbeat may be (HB-1)
+}
+
+// DefaultLimits are the limits in force unless configured otherwise.
+var DefaultLimits = Limits{
+	Grace:       60 * time.Second,
+	LateResults: 15 * time.Minute,
+	FireDelay:   2 * time.Second,
+	Resend:      []time.Duration{1 * time.Second, 3 * time.Second, 9 * time.Second, 27 * time.Second},
+	Fresh:       2 * time.Minute,
+}
+
+// Scale divides every limit by n, which lets stories with processes run n times shorter.
+func (l Limits) Scale(n int) Limits {
+	d := time.Duration(n)
+	s := Limits{l.Grace / d, l.LateResults / d, l.FireDelay / d, nil, l.Fresh / d}
+	for _, r := range l.Resend {
+		s.Resend = append(s.Resend, r/d)
+	}
+	return s
+}
+
+// A Contact is what is known of a task's agent at the moment of a decision.
+type Contact struct {
+	Up    bool      // its link is up
+	Boot  Boot      // of that link, or of the last one
+	Since time.Time // since when link, servers and database have been as they are without a break
+	Fresh bool      // a heartbeat came lately (HB-1)
+}
+
+// A Verdict is what a task that fell due asks for.
+type Verdict int
+
+// The verdicts.
+const (
+	Wait      Verdict = iota // nothing but a new Due
+	SendRun                  // send the run message again
+	SendStop                 // send the stop again
+	SendAsk                  // ask the agent to expire it, or ask again (AB-1)
+	TaskEnded                // it is over
+)
+
+// nextDue is when the task must be looked at again.
+func (t *Task) nextDue(p Plan, l Limits) time.Time {
+	due := t.deadline(p, l)
+	if at := t.resendAt(l); !at.IsZero() && (due.IsZero() || at.Before(due)) {
+		return at
+	}
+	return due
+}
+
+// deadline is when the task's state may end by itself.
+func (t *Task) deadline(p Plan, l Limits) time.Time {
+	switch {
+	case t.State == Stopping:
+		return t.Stopped.Add(l.Grace + l.FireDelay) // T18
+	case t.State == Running:
+		return t.Started.Add(p.Timeout + l.Grace + l.FireDelay) // TO-1
+	case t.State != Pending:
+		return time.Time{}
+	case t.Confirmed:
+		return t.Updated.Add(l.LateResults) // AB-1, accepted: only an absence ends it
+	case !t.Asked.IsZero():
+		return t.Asked.Add(l.Grace + l.FireDelay)
+	}
+	return t.Created.Add(p.Delivery + l.FireDelay) // T4, AB-1
+}
+
+// resendAt is when the message that the agent has not answered is due again, zero for never.
+func (t *Task) resendAt(l Limits) time.Time {
+	unanswered := t.State == Stopping || t.State == Pending && !t.Handed.Zero() && !t.Confirmed
+	if !unanswered || len(l.Resend) == 0 {
+		return time.Time{}
+	}
+	n := t.Sends - 1
+	if n >= len(l.Resend) {
+		if t.State == Pending && t.Asked.IsZero() {
+			return time.Time{}
+		}
+		n = len(l.Resend) - 1 // a tombstone is sent until it is acknowledged (HND-5)
+	}
+	return t.Sent.Add(l.Resend[max(n, 0)])
+}
+
+// Fire decides what becomes of a task that fell due.
+func (t *Task) Fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
+	v := t.fire(now, c, p, l)
+	switch v {
+	case SendRun, SendStop, SendAsk:
+		t.Sent, t.Sends = now, t.Sends+1
+		t.Due = t.nextDue(p, l)
+	case Wait:
+		if !t.Due.After(now) {
+			t.Due = t.nextDue(p, l)
+		}
+		if !t.Due.After(now) {
+			t.Due = now.Add(l.Grace)
+		}
+	}
+	return v
+}
+
+func (t *Task) fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
+	if due := t.deadline(p, l); !due.IsZero() && !now.Before(due) {
+		return t.expire(due, now, c, p, l)
+	}
+	if at := t.resendAt(l); at.IsZero() || now.Before(at) {
+		return Wait
+	}
+	return t.resend(now, c, l)
+}
+
+// resend sends the unanswered message again, if there is anyone who may get it (HND-4).
+func (t *Task) resend(now time.Time, c Contact, l Limits) Verdict {
+	switch {
+	case !c.Up || c.Boot != t.Handed:
+		t.Sent = now // nobody to send to; hello sends it when the agent is back
+		return Wait
+	case t.State == Stopping:
+		return SendStop
+	case !t.Asked.IsZero():
+		return SendAsk
+	}
+	return SendRun
+}
+
+// expire decides about a task whose deadline is over.
+func (t *Task) expire(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
+	switch {
+	case t.State == Pending && t.Handed.Zero():
+		t.finish(Abort, t.undelivered(c), t.Created.Add(p.Delivery), now)
+		return TaskEnded
+	case t.State == Pending && t.Confirmed:
+		return t.expireAccepted(now, c, l)
+	case t.State == Pending && t.Asked.IsZero():
+		t.Asked, t.Sends = now, 0
+		return SendAsk
+	}
+	if c.Up && !c.Since.After(due.Add(-l.Grace)) {
+		t.giveUp(p, now)
+		return TaskEnded
+	}
+	return t.waitLate(due, now, c, l)
+}
+
+// giveUp ends a task whose agent had every chance to speak and did not.
+func (t *Task) giveUp(p Plan, now time.Time) {
+	switch t.State {
+	case Running:
+		t.finish(TimeOut, ExecutionTimeout, t.Started.Add(p.Timeout), now) // TO-1
+	case Stopping:
+		t.finish(Break, TerminationException, now, now) // T18
+	default:
+		t.finish(Break, ExecutionInterrupted, now, now) // AB-1
+	}
+}
+
+// waitLate lets an agent that was away come back and speak first; when it does not, nobody knows
+// the outcome (LATE-1).
+func (t *Task) waitLate(due, now time.Time, c Contact, l Limits) Verdict {
+	last := due.Add(l.LateResults)
+	if !now.Before(last) || c.Up && now.Sub(c.Since) >= l.Grace {
+		t.finish(Break, ExecutionInterrupted, now, now)
+		return TaskEnded
+	}
+	t.Due = now.Add(l.Grace)
+	if c.Up {
+		t.Due = c.Since.Add(l.Grace)
+	}
+	if t.Due.After(last) {
+		t.Due = last
+	}
+	return Wait
+}
+
+// expireAccepted ends an accepted task only when its agent has been away too long (AB-1).
+func (t *Task) expireAccepted(now time.Time, c Contact, l Limits) Verdict {
+	if !c.Up && now.Sub(c.Since) >= l.LateResults {
+		t.finish(Break, ExecutionInterrupted, now, now)
+		return TaskEnded
+	}
+	t.Due = now.Add(l.LateResults)
+	if !c.Up {
+		t.Due = c.Since.Add(l.LateResults)
+	}
+	return Wait
+}
+
+// undelivered is the code of a task that no agent got in time (AB-2).
+func (t *Task) undelivered(c Contact) ErrorCode {
+	switch {
+	case !c.Fresh:
+		return ClientNotRunning
+	case !c.Up:
+		return ClientNotOnline
+	}
+	return DeliveryTimeout
+}

@@ -1,0 +1,44 @@
+// Package wire is the native protocol between a server and its agents. This comment specifies it.
+//
+// # Registration
+//
+// An agent makes its own NKey and posts a [Registration] to [RegisterPath] over HTTPS. The answer is
+// a [Registered]: the instance's ID, where the message bus is, and the CA that signs for it. The
+// private half of the key never leaves the machine.
+//
+// # Subjects
+//
+// Everything after that goes over NATS. One process of an agent is a link, named by a random text
+// that it makes when it starts. With I the instance's ID and L the link, an agent
+//
+//   - subscribes to orderly.to.I.L and to nothing else;
+//   - publishes on orderly.from.I.hello, .report and .beat and on nothing else.
+//
+// The connection may do just that (and no other instance's): the subject proves who speaks. Every
+// message is JSON, one [ToAgent] or [Hello], [Reports], [Beat].
+//
+// # Order of a link
+//
+// The first message of a link, and the first after each reconnect, is a [Hello]. The server answers
+// with a Welcome, or with a Goodbye and a reason: another link holds the instance ("duplicate"), it was
+// deregistered ("deregistered"), or the version is not spoken ("version"). Until it is welcomed an agent
+// starts nothing. An agent that hears nothing says hello again, later each time.
+//
+// A Run message is for one incarnation of the agent's journal and one boot of the machine; an agent
+// for which it is not meant drops it. Allowance is how many milliseconds are left for the agent to take
+// the task up; it is relative, so that no clock is compared with another. Repeated Run messages of a
+// known task are answered with a report of where it stands.
+//
+// Stop asks to end a task: what never started will never start (the agent notes that first), what runs
+// is killed, what has ended is reported again. Expire is the same for a task that has not started, and
+// leaves a started one alone. Both are answered by a report, and sent again until they are.
+// Probe asks whether the link is alive and is answered by a Beat.
+//
+// # Reports
+//
+// [Reports] carries the newest snapshots of up to [MaxReports] tasks and at most [MaxReportBytes]. One
+// such message is under way at a time; it is sent again, later each time, until an Ack with its number
+// says that all of it is in the database. An end report that was acknowledged is final: the agent may forget
+// the task. Times are ages in milliseconds at the moment of sending. Snapshots of one task carry
+// growing numbers; the end has [EndNumber].
+package wire

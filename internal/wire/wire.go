@@ -1,0 +1,199 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/orderly-run/orderly"
+)
+
+// Version is the version of the protocol that this code speaks.
+const Version = 1
+
+// RegisterPath is where an agent registers, by POST.
+const RegisterPath = "/v1/register"
+
+// Bounds of a Reports message.
+const (
+	MaxReports     = 256
+	MaxReportBytes = 256 << 10
+)
+
+// Numbers of snapshots: accepted, then one for each running report, and the end.
+const (
+	AcceptedNumber = 1
+	EndNumber      = 1 << 31
+)
+
+// Kinds of messages from an agent, the last part of their subject.
+const (
+	KindHello  = "hello"
+	KindReport = "report"
+	KindBeat   = "beat"
+)
+
+// ToSubject is the subject that one link of an instance listens on.
+func ToSubject(instance, link string) string { return "orderly.to." + instance + "." + link }
+
+// ToPattern matches the subjects of all links of an instance.
+func ToPattern(instance string) string { return "orderly.to." + instance + ".*" }
+
+// FromSubject is the subject of an instance's messages of one kind.
+func FromSubject(instance, kind string) string { return "orderly.from." + instance + "." + kind }
+
+// FromPattern matches the messages of one kind of all instances.
+func FromPattern(kind string) string { return "orderly.from.*." + kind }
+
+// Sender is the instance that a message's subject proves, "" for a foreign subject.
+func Sender(subject string) string {
+	rest, ok := strings.CutPrefix(subject, "orderly.from.")
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, ".")
+	return id
+}
+
+// A Registration asks to become a managed instance.
+type Registration struct {
+	ActivationID   string        `json:"activationId"`
+	ActivationCode string        `json:"activationCode"`
+	PublicKey      string        `json:"publicKey"` // NKey of a user
+	Name           string        `json:"name,omitempty"`
+	MachineID      string        `json:"machineId,omitempty"`
+	Hostname       string        `json:"hostname,omitempty"`
+	IntranetIP     string        `json:"intranetIp,omitempty"`
+	OS             string        `json:"os"`
+	OSVersion      string        `json:"osVersion,omitempty"`
+	AgentVersion   string        `json:"agentVersion"`
+	Tags           []orderly.Tag `json:"tags,omitempty"`
+}
+
+// Registered answers a Registration.
+type Registered struct {
+	InstanceID string `json:"instanceId"`
+	Region     string `json:"region"`
+	Name       string `json:"name"`
+	NATS       string `json:"nats"`         // URL: nats://host:port or tls://host:port
+	CA         string `json:"ca,omitempty"` // PEM of the CA that signs for the bus; "" for the system's
+}
+
+// A Problem is the body of a refused registration.
+type Problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Hello opens a link.
+type Hello struct {
+	Link         string   `json:"link"`
+	Incarnation  string   `json:"inc"`
+	Boot         string   `json:"boot"`
+	Version      int      `json:"v"`
+	Agent        string   `json:"agent"`          // version of the program
+	Capabilities []string `json:"caps,omitempty"` // what it can do beyond version 1
+	// Digest stands for the tasks the agent holds: "" for none, see [Digest]. When the server's
+	// differs it asks for the list.
+	Digest string            `json:"digest,omitempty"`
+	Tasks  []orderly.TaskKey `json:"tasks,omitempty"` // the list itself, when the server asked for it
+	Listed bool              `json:"listed,omitempty"`
+}
+
+// A Beat is a sign of life of a link.
+type Beat struct {
+	Link string `json:"link"`
+}
+
+// A Snapshot is where one task stands; see orderly.Report.
+type Snapshot struct {
+	orderly.TaskKey
+	Number     int64             `json:"s"`
+	State      orderly.State     `json:"state"`
+	Code       orderly.ErrorCode `json:"code,omitempty"`
+	StartedAgo *int64            `json:"started,omitempty"` // ms before the message was sent
+	EndedAgo   *int64            `json:"ended,omitempty"`
+	ExitCode   *int              `json:"exit,omitempty"`
+	Output     []byte            `json:"out,omitempty"`
+	Offset     int64             `json:"off,omitempty"`
+	Total      int64             `json:"total,omitempty"`
+}
+
+// Reports carries snapshots; Number is answered by an Ack.
+type Reports struct {
+	Link      string     `json:"link"`
+	Number    uint64     `json:"id"`
+	Snapshots []Snapshot `json:"r"`
+}
+
+// A Job is what to run: the part of a Run message that all tasks of an invocation share, but for
+// scripts with built-in parameters.
+type Job struct {
+	InvokeID    string                  `json:"invoke"`
+	CommandID   string                  `json:"command"`
+	Type        orderly.CommandType     `json:"type"`
+	Content     []byte                  `json:"content"` // the script, ready to run
+	WorkingDir  string                  `json:"dir,omitempty"`
+	Username    string                  `json:"user,omitempty"`
+	Timeout     int64                   `json:"timeout"` // ms
+	Termination orderly.TerminationMode `json:"kill,omitempty"`
+}
+
+// Run hands a task over.
+type Run struct {
+	orderly.TaskKey
+	Incarnation string          `json:"inc"`
+	Boot        string          `json:"boot"`
+	Allowance   int64           `json:"allow,omitempty"` // ms left to take it up; 0 for no limit, below 0 over
+	Job         json.RawMessage `json:"job"`
+}
+
+// A TaskRef names a task in a Stop or Expire.
+type TaskRef struct {
+	orderly.TaskKey
+	Incarnation string `json:"inc"`
+	Boot        string `json:"boot"`
+}
+
+// Welcome answers Hello.
+type Welcome struct {
+	Heartbeat int64 `json:"beat"`           // ms between beats
+	Tasks     bool  `json:"list,omitempty"` // say hello again, with the list of tasks
+	Window    int64 `json:"window"`         // ms over which to spread a reconnect
+}
+
+// Goodbye reasons.
+const (
+	ByeDuplicate    = "duplicate"
+	ByeDeregistered = "deregistered"
+	ByeVersion      = "version"
+)
+
+// ToAgent is a message to an agent: exactly one field is set.
+type ToAgent struct {
+	Welcome *Welcome `json:"welcome,omitempty"`
+	Goodbye string   `json:"bye,omitempty"`
+	Run     *Run     `json:"run,omitempty"`
+	Stop    *TaskRef `json:"stop,omitempty"`
+	Expire  *TaskRef `json:"expire,omitempty"`
+	Ack     uint64   `json:"ack,omitempty"`
+	Probe   bool     `json:"probe,omitempty"`
+}
+
+// Decode reads one message.
+func Decode[T any](data []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		return v, fmt.Errorf("decode %T: %w", v, err)
+	}
+	return v, nil
+}
+
+// Encode writes one message. Messages hold nothing that JSON cannot say.
+func Encode(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}

@@ -1,0 +1,200 @@
+package orderly
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of custom parameters (rules PAR-2, PAR-3).
+const (
+	maxParameterNames = 20
+	maxParameterName  = 64
+	maxParameters     = 10
+)
+
+var (
+	placeholder   = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
+	parameterName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	builtin       = regexp.MustCompile(`^ACS\s*::\s*(.*)$`)
+)
+
+// Builtins are the values of the built-in parameters on one instance (rule ENV-1).
+type Builtins struct {
+	RegionID, AccountID, InstanceID, InstanceName, InvokeID, CommandID string
+}
+
+// value is the value of a built-in parameter; its name is case-sensitive (rule ENV-5).
+func (b Builtins) value(name string) (string, bool) {
+	switch name {
+	case "RegionId":
+		return b.RegionID, true
+	case "AccountId":
+		return b.AccountID, true
+	case "InstanceId":
+		return b.InstanceID, true
+	case "InstanceName":
+		return b.InstanceName, true
+	case "InvokeId":
+		return b.InvokeID, true
+	case "CommandId":
+		return b.CommandID, true
+	}
+	return "", false
+}
+
+// ParameterNames lists the custom parameters of a content in order of first appearance, without
+// the built-in ones (rules PAR-1, PAR-2, PAR-7, ENV-4). Names that differ only in case are one.
+func ParameterNames(content []byte) ([]string, error) {
+	var names []string
+	seen := map[string]bool{}
+	for _, m := range placeholder.FindAllSubmatch(content, -1) {
+		name := strings.TrimSpace(string(m[1]))
+		if b := builtin.FindStringSubmatch(name); b != nil {
+			if _, ok := (Builtins{}).value(b[1]); !ok {
+				return nil, ParameterNameInvalid.Errorf("%q is no built-in parameter", name)
+			}
+			continue
+		}
+		if err := checkParameterName(name); err != nil {
+			return nil, err
+		}
+		if fold := strings.ToLower(name); !seen[fold] {
+			seen[fold] = true
+			names = append(names, name)
+		}
+	}
+	if len(names) > maxParameterNames {
+		return nil, ParameterNamesTooMany
+	}
+	return names, nil
+}
+
+func checkParameterName(name string) error {
+	switch {
+	case name == "":
+		return ParameterNameEmpty
+	case !parameterName.MatchString(name):
+		return ParameterNameInvalid.Errorf("%q", name)
+	case len(name) > maxParameterName:
+		return ParameterNameTooLong
+	}
+	return nil
+}
+
+// ParseParameters reads the values that a request gives to the custom parameters of c: a JSON
+// object of scalars (rules PAR-3, PAR-5). "" is none.
+func (c *Command) ParseParameters(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	params, err := decodeParameters(text)
+	if err != nil || len(params) == 0 {
+		return nil, err
+	}
+	if !c.EnableParameter {
+		return nil, ParametersDisabled
+	}
+	names, err := ParameterNames(c.Content)
+	if err != nil {
+		return nil, err
+	}
+	for k := range params {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, k) }) {
+			return nil, ParameterUnknown.Errorf("%q", k)
+		}
+	}
+	return params, nil
+}
+
+// decodeParameters reads the JSON by tokens, for a map would hide duplicate keys.
+func decodeParameters(text string) (map[string]string, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, ParametersMalformed
+	}
+	params, folded := map[string]string{}, map[string]bool{}
+	for dec.More() {
+		key, value, err := decodeParameter(dec)
+		if err != nil {
+			return nil, err
+		}
+		fold := strings.ToLower(key)
+		if folded[fold] {
+			return nil, ParameterKeyDuplicate.Errorf("%q", key)
+		}
+		folded[fold] = true
+		params[key] = value
+		if len(params) > maxParameters {
+			return nil, ParametersTooMany
+		}
+	}
+	if _, err := dec.Token(); err != nil || dec.More() {
+		return nil, ParametersMalformed
+	}
+	return params, nil
+}
+
+func decodeParameter(dec *json.Decoder) (key, value string, err error) {
+	k, err := dec.Token()
+	if err != nil {
+		return "", "", ParametersMalformed
+	}
+	key = k.(string) // the decoder admits nothing else as a key
+	if key == "" || utf8.RuneCountInString(key) > maxParameterName {
+		return "", "", ParameterKeyTooLong
+	}
+	v, err := dec.Token()
+	if err != nil {
+		return "", "", ParametersMalformed
+	}
+	switch v := v.(type) {
+	case string:
+		value = v
+	case json.Number:
+		value = v.String()
+	case bool:
+		value = strconv.FormatBool(v)
+	default:
+		return "", "", ParameterTypeInvalid.Errorf("%q", key)
+	}
+	if strings.ContainsRune(value, 0) || strings.ContainsRune(value, utf8.RuneError) {
+		return "", "", ParameterIllegal.Errorf("%q", key)
+	}
+	return key, value, nil
+}
+
+// Render is the script that runs on one instance: content with its placeholders replaced. Names
+// that were not passed become empty (rule PAR-4).
+func Render(content []byte, params map[string]string, b Builtins) []byte {
+	folded := make(map[string]string, len(params))
+	for k, v := range params {
+		folded[strings.ToLower(k)] = v
+	}
+	return placeholder.ReplaceAllFunc(content, func(m []byte) []byte {
+		name := strings.TrimSpace(string(bytes.Trim(m, "{}")))
+		if sub := builtin.FindStringSubmatch(name); sub != nil {
+			v, _ := b.value(sub[1])
+			return []byte(v)
+		}
+		return []byte(folded[strings.ToLower(name)])
+	})
+}
+
+// CheckRendered finds whether the content with its custom parameters is too long (rule SZ-2).
+func (c *Command) CheckRendered(params map[string]string, l CommandLimits) error {
+	content := c.Content
+	if c.EnableParameter {
+		content = Render(content, params, Builtins{})
+	}
+	if base64.StdEncoding.EncodedLen(len(content)) > l.ContentBytes {
+		return ContentTooLong
+	}
+	return nil
+}
