@@ -109,7 +109,7 @@ func keepCluster(bin string, owner *syscall.Credential, fsync bool) (*cluster, e
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", bin, dir, port, onOff(fsync))
+	cmd := exec.Command("/bin/sh", "-c", keeper, "keeper", bin, dir, port, onOff(fsync)) //nolint:noctx // it ends with our process, not with a test
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: owner}

@@ -1,0 +1,72 @@
+# make test is what a change must pass; make check is the whole of what we hold ourselves to.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 30s
+
+# Tools, each at one version, so that a new one cannot fail an old commit.
+GOLANGCI := v2.15.0
+GOVULNCHECK := v1.9.0
+
+# Packages that are all concurrency and compile fast under the race detector, which make test
+# runs again with it. make check does so with every package.
+RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
+
+# hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
+export ORDERLY_REQUIRE_POSTGRES := 1
+
+.PHONY: build test check bench fuzz fmt prepare lint race docs vulncheck
+
+## build: bin/orderly and bin/orderly-agent, static and stripped
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/ ./cmd/orderly ./cmd/orderly-agent
+
+## test: install what the tests need, then run them all
+test: prepare
+	go test ./...
+	$(if $(RACE),go test -race $(RACE))
+	cd e2e && go test -count=1 ./...
+
+## check: everything: style, all tests under the race detector, generated pages, known vulnerabilities
+check: lint race docs vulncheck
+	cd e2e && go test -race -count=1 ./...
+
+## bench: every benchmark, the fleet's in e2e last
+bench: prepare
+	go test -run '^$$' -bench . ./...
+	cd e2e && go test -count=1 -timeout 60m -run '^$$' -bench . ./...
+
+## fuzz: every fuzz target for FUZZTIME
+fuzz:
+	FUZZTIME=$(FUZZTIME) hack/fuzz
+
+## fmt: format all Go code
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+prepare:
+	@hack/prepare
+
+lint: bin/golangci-lint-$(GOLANGCI)
+	@unformatted=$$(gofmt -d $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "$$unformatted"; exit 1; }
+	go vet ./...
+	cd e2e && go vet ./...
+	$(CURDIR)/$< run ./...
+	cd e2e && $(CURDIR)/$< run --config ../.golangci.yml ./...
+
+bin/golangci-lint-$(GOLANGCI):
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	mv bin/golangci-lint $@
+
+race: prepare
+	go test -race ./...
+
+# Generated pages are committed; they must be what the code says now.
+docs:
+	go generate ./...
+	git diff --exit-code -- docs
+
+vulncheck:
+	GOVULNCHECK=$(GOVULNCHECK) hack/vulncheck
