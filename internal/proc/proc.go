@@ -1,0 +1,232 @@
+package proc
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+const (
+	defaultKeep  = 24576
+	defaultGrace = 100 * time.Millisecond
+	markVariable = "ORDERLY_TASK"
+)
+
+// What a caller can tell apart when Start fails. Any other error means that the system could not
+// start the process.
+var (
+	ErrNoSuchUser = errors.New("no such user")                    // Spec.Username is unknown
+	ErrNoSuchDir  = errors.New("no such directory")               // Spec.Dir is not a directory
+	ErrNoHome     = errors.New("home directory is not available") // Spec.Dir is empty, and so is the user's home
+)
+
+// A Spec says what to run. The zero value of each field but Path is usable.
+type Spec struct {
+	Path     string        // the program; without a slash it is looked for in the caller's PATH
+	Args     []string      // its arguments, without the program's own name
+	Dir      string        // working directory; "": the home of the user it runs as (CMD-7)
+	Env      []string      // "NAME=value"; nil: the caller's environment
+	Username string        // "": the current user; another one needs root
+	Timeout  time.Duration // time until it is killed; 0: no limit
+	KillTree bool          // Stop and Timeout kill all descendants too
+	Keep     int           // bytes of output kept, the last ones; 0: 24576
+	Grace    time.Duration // how long to wait for output others still hold open; 0: 100 ms
+}
+
+// A Process is a running process, or one that has ended. Its methods may be called by anyone at any
+// time.
+type Process struct {
+	cmd       *exec.Cmd
+	spec      Spec
+	mark      string
+	startTime uint64
+	out       *tail
+	result    Result // written by run alone; readable once done is closed
+	stopOnce  sync.Once
+	stop      chan struct{}
+	done      chan struct{}
+}
+
+// A Result is how a process ended.
+type Result struct {
+	ExitCode int   // 128 + signal when a signal ended it (EXI-1)
+	HasCode  bool  // whether the system told an exit code at all
+	TimedOut bool  // it was killed because of Spec.Timeout
+	Stopped  bool  // it was killed because of Stop
+	Err      error // it could not be waited for, or not be killed (as a whole)
+	Started  time.Time
+	Ended    time.Time
+}
+
+// Start starts a process as spec says, in a session of its own with nothing on its standard input.
+// The caller need not call Wait: the process is reaped in any case.
+func Start(spec Spec) (*Process, error) {
+	spec.Keep = cmp.Or(spec.Keep, defaultKeep)
+	spec.Grace = cmp.Or(spec.Grace, defaultGrace)
+	p := &Process{
+		spec: spec,
+		mark: rand.Text(),
+		out:  &tail{keep: spec.Keep},
+		stop: make(chan struct{}),
+		done: make(chan struct{}),
+	}
+	if err := p.prepare(); err != nil {
+		return nil, err
+	}
+	out, err := p.launch()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
+	}
+	go p.run(out)
+	return p, nil
+}
+
+func (p *Process) prepare() error {
+	cmd := exec.Command(p.spec.Path, p.spec.Args...)
+	cmd.Env = p.spec.Env
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	home, err := prepare(cmd, p.spec.Username)
+	if err != nil {
+		return err
+	}
+	if cmd.Dir, err = workingDir(p.spec.Dir, home); err != nil {
+		return err
+	}
+	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], markVariable+"="+p.mark)
+	p.cmd = cmd
+	return nil
+}
+
+func workingDir(given, home string) (string, error) {
+	dir, missing := given, ErrNoSuchDir
+	if given == "" {
+		dir, missing = home, ErrNoHome
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("%w: %q", missing, dir)
+	}
+	return dir, nil
+}
+
+// launch returns the end of the pipe that the process's output comes from.
+func (p *Process) launch() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdout, p.cmd.Stderr = w, w
+	p.result.Started = time.Now()
+	err = p.cmd.Start()
+	w.Close()
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	p.startTime, _ = startTime(p.cmd.Process.Pid) // not reaped yet, so it is there
+	return r, nil
+}
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// StartTime is when the system says the process started, in a unit of its own. Together with PID it
+// names the process among all since the machine booted. It is 0 where the system does not tell.
+func (p *Process) StartTime() uint64 { return p.startTime }
+
+// Stop asks for the process to be killed and returns at once; Wait tells what came of it. It has no
+// effect on a process that has ended.
+func (p *Process) Stop() { p.stopOnce.Do(func() { close(p.stop) }) }
+
+// Output returns a copy of the output's last bytes, at most Spec.Keep, and how many bytes there
+// were in all until now.
+func (p *Process) Output() (data []byte, total int64) { return p.out.snapshot() }
+
+// Done is closed when the process has ended and its output is complete.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Wait waits until the process has ended and its output is complete. With Spec.KillTree and
+// TimedOut or Stopped, no descendant is alive when it returns, unless Result.Err says so.
+func (p *Process) Wait() Result {
+	<-p.done
+	return p.result
+}
+
+// run owns the process from its start to its end, and every goroutine it takes.
+func (p *Process) run(out *os.File) {
+	defer close(p.done)
+	drained := make(chan bool, 1)
+	go func() { drained <- p.out.drain(out) }()
+	exited := make(chan error, 1)
+	go func() { exited <- p.cmd.Wait() }()
+
+	p.supervise(exited)
+	p.result.Ended = time.Now()
+	p.result.ExitCode, p.result.HasCode = exitCode(p.cmd.ProcessState)
+	finish(out, p.out, drained, p.spec.Grace)
+}
+
+// supervise returns when the process has ended, by itself or by us.
+func (p *Process) supervise(exited <-chan error) {
+	var timeout <-chan time.Time
+	if p.spec.Timeout > 0 {
+		timer := time.NewTimer(p.spec.Timeout)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	var timedOut bool
+	select {
+	case err := <-exited:
+		p.result.Err = waitError(err)
+		return
+	case <-timeout:
+		timedOut = true
+	case <-p.stop:
+	}
+	killErr := p.kill()
+	p.result.Err = errors.Join(killErr, waitError(<-exited))
+	if !wasKilled(p.cmd.ProcessState) {
+		return // it was faster, so this is its own end
+	}
+	p.result.TimedOut, p.result.Stopped = timedOut, !timedOut
+}
+
+func (p *Process) kill() error {
+	if p.spec.KillTree {
+		return killTree(p.PID(), p.startTime, p.mark)
+	}
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill process %d: %w", p.PID(), err)
+	}
+	return nil
+}
+
+// waitError leaves out what is no fault of waiting: an exit code or a signal.
+func waitError(err error) error {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil
+	}
+	return err
+}
+
+// finish reads what is left of a dead process's output and closes its pipe. Usually the end of
+// file is there at once; if a descendant holds the pipe open, it waits no longer than grace.
+func finish(r *os.File, out *tail, drained <-chan bool, grace time.Duration) {
+	defer r.Close()
+	if err := r.SetReadDeadline(time.Now().Add(grace)); err != nil {
+		select { // no deadlines on this system's pipes: the reader ends when the last writer does
+		case <-drained:
+		case <-time.After(grace):
+		}
+		return
+	}
+	if complete := <-drained; !complete {
+		leftover(r, out)
+	}
+}

@@ -1,0 +1,349 @@
+//go:build unix
+
+package proc_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/orderly-run/orderly/internal/proc"
+)
+
+const patience = 20 * time.Second
+
+func sh(script string) proc.Spec {
+	return proc.Spec{Path: "sh", Args: []string{"-c", script}}
+}
+
+func start(t testing.TB, spec proc.Spec) *proc.Process {
+	t.Helper()
+	p, err := proc.Start(spec)
+	if err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	t.Cleanup(func() { p.Stop(); p.Wait() })
+	return p
+}
+
+func wait(t testing.TB, p *proc.Process) proc.Result {
+	t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(patience):
+		t.Fatal("the process does not end")
+	}
+	r := p.Wait()
+	if r.Err != nil {
+		t.Fatalf("Wait: %v", r.Err)
+	}
+	return r
+}
+
+// eventually waits until ok holds.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not: %s", what)
+		}
+	}
+}
+
+func output(p *proc.Process) string {
+	data, _ := p.Output()
+	return string(data)
+}
+
+func TestOutputIsMergedInOrder(t *testing.T) { // OUT-1
+	p := start(t, sh("echo one; echo two >&2; echo three; cat"))
+	r := wait(t, p)
+	if got, want := output(p), "one\ntwo\nthree\n"; got != want {
+		t.Errorf("output = %q, want %q", got, want)
+	}
+	if !r.HasCode || r.ExitCode != 0 || r.TimedOut || r.Stopped {
+		t.Errorf("result = %+v, want exit code 0 and nothing else", r)
+	}
+	if r.Ended.Before(r.Started) {
+		t.Errorf("ended %v before it started %v", r.Ended, r.Started)
+	}
+}
+
+func TestExitCodeIsTheProcesss(t *testing.T) { // EXI-1
+	for script, want := range map[string]int{
+		"exit 0":        0,
+		"exit 7":        7,
+		"kill -TERM $$": 128 + 15,
+		"kill -KILL $$": 128 + 9,
+	} {
+		r := wait(t, start(t, sh(script)))
+		if !r.HasCode || r.ExitCode != want || r.Stopped || r.TimedOut {
+			t.Errorf("%q: result = %+v, want its own exit code %d", script, r, want)
+		}
+	}
+}
+
+func TestLastOutputIsKept(t *testing.T) { // OUT-2
+	spec := sh("i=0; while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); done")
+	spec.Keep = 20
+	p := start(t, spec)
+	wait(t, p)
+	data, total := p.Output()
+	if got, want := string(data), "ne 998\nline 999\n"; !strings.HasSuffix(got, want) || len(got) != 20 {
+		t.Errorf("output = %q, want the last 20 bytes", got)
+	}
+	if want := int64(10*7 + 90*8 + 900*9); total != want {
+		t.Errorf("total = %d, want %d", total, want)
+	}
+}
+
+func TestOutputGrowsWhileRunning(t *testing.T) { // OUT-3
+	p := start(t, sh("echo early; exec sleep 100"))
+	eventually(t, "output while running", func() bool { return output(p) == "early\n" })
+	p.Stop()
+	wait(t, p)
+	if got := output(p); got != "early\n" { // OUT-4
+		t.Errorf("output after the stop = %q, want what was there before", got)
+	}
+}
+
+func TestFloodKeepsMemoryBounded(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p := start(t, sh("exec yes"))
+	eventually(t, "1 GB of output", func() bool {
+		_, total := p.Output()
+		return total > 1<<30
+	})
+	p.Stop()
+	wait(t, p)
+	runtime.ReadMemStats(&after)
+	if data, _ := p.Output(); len(data) != 24576 {
+		t.Errorf("kept %d bytes, want 24576", len(data))
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 { // mostly this test's own looks
+		t.Errorf("allocated %d bytes for 1 GB of output", grown)
+	}
+	if live := int64(after.HeapInuse) - int64(before.HeapInuse); live > 8<<20 {
+		t.Errorf("heap grew by %d bytes", live)
+	}
+}
+
+func TestTimeoutKills(t *testing.T) { // TERM-1
+	for _, tree := range []bool{false, true} {
+		spec := sh("echo begun; sleep 5; echo never") // without tree the sleep outlives the test
+		spec.Timeout, spec.KillTree = 50*time.Millisecond, tree
+		p := start(t, spec)
+		r := wait(t, p)
+		if !r.TimedOut || r.Stopped || r.ExitCode != 128+9 || !r.HasCode {
+			t.Errorf("tree %v: result = %+v, want timed out with 137", tree, r)
+		}
+		if got := output(p); got != "begun\n" { // OUT-4
+			t.Errorf("tree %v: output = %q, want what came before", tree, got)
+		}
+		if d := r.Ended.Sub(r.Started); d < spec.Timeout || d > patience/2 {
+			t.Errorf("tree %v: it ran %v, want %v", tree, d, spec.Timeout)
+		}
+	}
+}
+
+func TestStopIsIdempotentAndLateStopIsNothing(t *testing.T) {
+	p := start(t, sh("exec sleep 100"))
+	p.Stop()
+	p.Stop()
+	if r := wait(t, p); !r.Stopped || r.TimedOut {
+		t.Errorf("result = %+v, want stopped", r)
+	}
+	p = start(t, sh("exit 3"))
+	wait(t, p)
+	p.Stop()
+	if r := p.Wait(); r.Stopped || r.ExitCode != 3 {
+		t.Errorf("result after a late stop = %+v, want its own end", r)
+	}
+}
+
+func TestProcessModeLeavesDescendantsAndDoesNotWaitForThem(t *testing.T) { // TERM-1
+	p := start(t, sh("sleep 100 & echo $! >&2; exec sleep 101"))
+	eventually(t, "the child's number", func() bool { return strings.HasSuffix(output(p), "\n") })
+	child, err := strconv.Atoi(strings.TrimSpace(output(p)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(child, syscall.SIGKILL)
+	p.Stop()
+	if r := wait(t, p); !r.Stopped {
+		t.Errorf("result = %+v, want stopped", r)
+	}
+	if err := syscall.Kill(child, 0); err != nil {
+		t.Errorf("the child is gone (%v), want it alive", err)
+	}
+}
+
+func TestEndDoesNotWaitForOutputHeldOpen(t *testing.T) {
+	p := start(t, sh("head -c 60000 /dev/zero; sleep 100 & echo $!"))
+	begin := time.Now()
+	r := wait(t, p)
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	data, total := p.Output()
+	number := strings.TrimSpace(strings.TrimLeft(string(data), "\x00"))
+	child, err := strconv.Atoi(number)
+	if err != nil {
+		t.Fatalf("end of the output = %q, want a process number", number)
+	}
+	defer syscall.Kill(child, syscall.SIGKILL)
+	if want := int64(60000 + len(number) + 1); total != want || r.ExitCode != 0 {
+		t.Errorf("total = %d, exit code = %d; want %d and 0", total, r.ExitCode, want)
+	}
+}
+
+func TestFloodingSurvivorDoesNotDelayTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	spec := sh("yes & echo $! > pid; exit 4")
+	spec.Dir = dir
+	r := wait(t, start(t, spec))
+	if r.ExitCode != 4 {
+		t.Errorf("result = %+v, want exit code 4", r)
+	}
+	// Its output is closed, so it dies of its next write.
+	b, err := os.ReadFile(filepath.Join(dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "yes ended by SIGPIPE", func() bool { return !runs(pid) })
+}
+
+// runs tells whether a process runs; a dead one nobody has reaped does not.
+func runs(pid int) bool {
+	out, _ := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
+	out = bytes.TrimSpace(out)
+	return len(out) > 0 && out[0] != 'Z'
+}
+
+func TestStartTellsWhyNot(t *testing.T) { // CMD-7, CMD-8
+	noUser, noDir, noProgram := sh("true"), sh("true"), sh("true")
+	noUser.Username = "no-such-user-here"
+	noDir.Dir = filepath.Join(t.TempDir(), "missing")
+	noProgram.Path = "/no/such/program"
+	if _, err := proc.Start(noUser); !errors.Is(err, proc.ErrNoSuchUser) {
+		t.Errorf("unknown user: %v, want ErrNoSuchUser", err)
+	}
+	if _, err := proc.Start(noDir); !errors.Is(err, proc.ErrNoSuchDir) {
+		t.Errorf("missing directory: %v, want ErrNoSuchDir", err)
+	}
+	if _, err := proc.Start(noProgram); err == nil || errors.Is(err, proc.ErrNoSuchDir) || errors.Is(err, proc.ErrNoSuchUser) {
+		t.Errorf("missing program: %v, want another error", err)
+	}
+}
+
+func TestDirAndEnvAreGiven(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := sh(`echo "$PWD" "$GREETING" "${ORDERLY_TASK:+marked}"`)
+	spec.Dir, spec.Env = dir, []string{"GREETING=hello", "PATH=" + os.Getenv("PATH")}
+	p := start(t, spec)
+	wait(t, p)
+	if got, want := output(p), dir+" hello marked\n"; got != want {
+		t.Errorf("output = %q, want %q", got, want)
+	}
+}
+
+func TestDefaultDirIsHome(t *testing.T) { // CMD-7
+	u, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, sh("pwd -P"))
+	wait(t, p)
+	home, err := filepath.EvalSymlinks(u.HomeDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := output(p); got != home+"\n" {
+		t.Errorf("working directory = %q, want %q", got, home)
+	}
+}
+
+func TestRunsAsAnotherUser(t *testing.T) { // CMD-8
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	u, err := user.Lookup("daemon")
+	if err != nil {
+		t.Skip("no user daemon")
+	}
+	spec := sh(`echo $(id -u) $(id -g) $(id -G) $HOME $USER $LOGNAME; pwd`)
+	spec.Username = u.Username
+	p := start(t, spec)
+	wait(t, p)
+	want := strings.Join([]string{u.Uid, u.Gid, u.Gid, u.HomeDir, "daemon", "daemon\n" + u.HomeDir + "\n"}, " ")
+	if got := output(p); got != want {
+		t.Errorf("output = %q, want %q", got, want)
+	}
+}
+
+func TestNoGoroutineIsLeft(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 5 {
+		p := start(t, sh("sleep 0.01 & exit 1"))
+		wait(t, p)
+		p = start(t, sh("exec sleep 100"))
+		p.Stop()
+		wait(t, p)
+	}
+	eventually(t, "as few goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// tag returns an environment with a value in it by which the test finds a process's descendants,
+// independent of how proc does.
+func tag() (env []string, value string) {
+	value = "PROBE=" + rand.Text()
+	return append(os.Environ(), value), value
+}
+
+func BenchmarkTrue(b *testing.B) {
+	for b.Loop() {
+		p, err := proc.Start(sh("true"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if r := p.Wait(); r.ExitCode != 0 {
+			b.Fatalf("result = %+v", r)
+		}
+	}
+}
+
+func BenchmarkFlood(b *testing.B) {
+	const size = 256 << 20
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := proc.Start(sh("exec head -c " + strconv.Itoa(size) + " /dev/zero"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.Wait()
+		if _, total := p.Output(); total != size {
+			b.Fatalf("total = %d, want %d", total, size)
+		}
+	}
+}
