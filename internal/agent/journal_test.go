@@ -1,0 +1,412 @@
+package agent_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/orderly-run/orderly/internal/agent"
+)
+
+const boot = "boot-1"
+
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func must(t failer, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+func open(t failer, path, boot string) *agent.Journal {
+	t.Helper()
+	j, err := agent.OpenJournal(path, boot)
+	must(t, err)
+	return j
+}
+
+func key(seq int64) agent.TaskKey { return agent.TaskKey{Seq: seq} }
+
+func run(pid int) agent.Run {
+	return agent.Run{PID: pid, StartTime: uint64(pid) * 1000, At: time.UnixMilli(1_700_000_000_000 + int64(pid))}
+}
+
+// A known is all a journal tells about one task.
+type known struct {
+	Task        agent.Task
+	Job, Report string
+}
+
+func contents(t failer, j *agent.Journal) map[agent.TaskKey]known {
+	t.Helper()
+	all := make(map[agent.TaskKey]known)
+	for _, task := range j.Tasks() {
+		job, err := j.Job(task.Key)
+		must(t, err)
+		report, err := j.Report(task.Key)
+		must(t, err)
+		all[task.Key] = known{Task: task, Job: string(job), Report: string(report)}
+	}
+	return all
+}
+
+// life is what an agent writes about a few tasks, one record for each function.
+var life = []func(*agent.Journal) error{
+	func(j *agent.Journal) error { return j.Got(key(1), []byte("job one")) },
+	func(j *agent.Journal) error { return j.Starting(key(1)) },
+	func(j *agent.Journal) error { return j.Got(agent.TaskKey{Seq: 1 << 60, Ordinal: 7}, []byte("job two")) },
+	func(j *agent.Journal) error { return j.Started(key(1), run(4711)) },
+	func(j *agent.Journal) error { return j.Tombstone(key(3)) },
+	func(j *agent.Journal) error { return j.Ended(key(1), []byte("report one")) },
+	func(j *agent.Journal) error { return j.Tombstone(agent.TaskKey{Seq: 1 << 60, Ordinal: 7}) },
+	func(j *agent.Journal) error { return j.Acked(key(1)) },
+	func(j *agent.Journal) error { return j.Got(key(4), nil) },
+	func(j *agent.Journal) error { return j.Ended(key(4), []byte("report four")) },
+}
+
+// A moment is a file length and what the journal knew then.
+type moment struct {
+	length int
+	known  map[agent.TaskKey]known
+}
+
+// sample writes a life to path and returns the moments of it, from the empty journal on.
+func sample(t failer, path string) (file []byte, moments []moment) {
+	t.Helper()
+	j := open(t, path, boot)
+	note := func() {
+		var err error
+		file, err = os.ReadFile(path)
+		must(t, err)
+		moments = append(moments, moment{len(file), contents(t, j)})
+	}
+	note()
+	for _, write := range life {
+		must(t, write(j))
+		note()
+	}
+	must(t, j.Close())
+	return file, moments
+}
+
+// at returns what must be known when only the first n bytes of a sample are whole.
+func at(moments []moment, n int) map[agent.TaskKey]known {
+	known := map[agent.TaskKey]known{}
+	for _, m := range moments {
+		if m.length <= n {
+			known = m.known
+		}
+	}
+	return known
+}
+
+func TestJournalKeepsWhatItWasTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path, boot)
+	first := j.Incarnation()
+	must(t, j.Close())
+	_, moments := sample(t, path)
+	j = open(t, path, boot)
+	defer j.Close()
+	if first == "" || j.Incarnation() != first || j.Copied() {
+		t.Errorf("incarnation = %q, copied = %v; want %q, false", j.Incarnation(), j.Copied(), first)
+	}
+	want := map[agent.TaskKey]known{
+		{Seq: 1 << 60, Ordinal: 7}: {Job: "job two", Task: agent.Task{
+			Key: agent.TaskKey{Seq: 1 << 60, Ordinal: 7}, Phase: agent.Got, Stopped: true}},
+		key(3): {Task: agent.Task{Key: key(3), Stopped: true}},
+		key(4): {Report: "report four", Task: agent.Task{Key: key(4), Phase: agent.Ended}},
+	}
+	if diff := cmp.Diff(want, contents(t, j)); diff != "" {
+		t.Errorf("known after reopening (-want +got):\n%s", diff)
+	}
+	if got := moments[4].known[key(1)].Task; got.Phase != agent.Started || got.Run != run(4711) {
+		t.Errorf("started task = %+v, want its run", got)
+	}
+	if task, ok := j.Task(key(1)); ok {
+		t.Errorf("acknowledged task is still known: %+v", task)
+	}
+}
+
+func TestJournalEndsBeforeACut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	file, moments := sample(t, path)
+	for n := len(file); n >= 0; n-- { // downwards, as a cut in the head makes a new file
+		must(t, os.WriteFile(path, file[:n], 0o600))
+		checkDamaged(t, path, at(moments, n), fmt.Sprintf("cut at %d", n))
+	}
+}
+
+func TestJournalEndsBeforeAWrongByte(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	file, moments := sample(t, path)
+	for n := len(file) - 1; n >= 0; n-- {
+		damaged := bytes.Clone(file)
+		damaged[n] ^= 0x10
+		must(t, os.WriteFile(path, damaged, 0o600))
+		checkDamaged(t, path, at(moments, n), fmt.Sprintf("byte %d changed", n))
+	}
+}
+
+func TestJournalEndsBeforeZeros(t *testing.T) { // what a power cut leaves of a grown file
+	path := filepath.Join(t.TempDir(), "journal")
+	file, moments := sample(t, path)
+	for _, n := range []int{1, 8, 9, 4096} {
+		must(t, os.WriteFile(path, append(bytes.Clone(file), make([]byte, n)...), 0o600))
+		checkDamaged(t, path, at(moments, len(file)), fmt.Sprintf("%d zeros", n))
+	}
+}
+
+// checkDamaged opens a damaged journal, and again after something was written to it.
+func checkDamaged(t failer, path string, want map[agent.TaskKey]known, what string) {
+	t.Helper()
+	j := open(t, path, boot)
+	if diff := cmp.Diff(want, contents(t, j)); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+	must(t, j.Got(key(99), []byte("later")))
+	want = maps.Clone(want)
+	want[key(99)] = known{Job: "later", Task: agent.Task{Key: key(99), Phase: agent.Got}}
+	incarnation := j.Incarnation()
+	must(t, j.Close())
+	j = open(t, path, boot)
+	if diff := cmp.Diff(want, contents(t, j)); diff != "" || j.Incarnation() != incarnation {
+		t.Fatalf("%s, then written and reopened (-want +got):\n%s", what, diff)
+	}
+	must(t, j.Close())
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add(uint16(0), []byte("not a journal"))
+	f.Add(uint16(0), []byte{})
+	f.Add(uint16(90), []byte{0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add(uint16(1000), []byte{1, 0, 0, 0, 1, 2, 3, 4, 'g'})
+	f.Add(uint16(120), bytes.Repeat([]byte{0xff}, 40))
+	f.Fuzz(func(t *testing.T, offset uint16, damage []byte) {
+		path := filepath.Join(t.TempDir(), "journal")
+		file, moments := sample(t, path)
+		begin := min(int(offset), len(file))
+		damaged := append(bytes.Clone(file[:begin]), damage...)
+		if len(damaged) < len(file) {
+			damaged = append(damaged, file[len(damaged):]...)
+		}
+		same := 0 // bytes before the first that differs
+		for same < min(len(file), len(damaged)) && file[same] == damaged[same] {
+			same++
+		}
+		must(t, os.WriteFile(path, damaged, 0o600))
+		checkDamaged(t, path, at(moments, same), "damaged")
+	})
+}
+
+func TestJournalOfAnotherIsNotContinued(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "journal"), filepath.Join(dir, "copy")
+	file, _ := sample(t, path)
+	must(t, os.WriteFile(other, file, 0o600))
+
+	original, clone := open(t, path, boot), open(t, other, boot)
+	defer original.Close()
+	if !clone.Copied() || clone.Incarnation() == original.Incarnation() || clone.Incarnation() == "" {
+		t.Errorf("copy: copied = %v, incarnation %q; want a new one", clone.Copied(), clone.Incarnation())
+	}
+	if got := clone.Tasks(); len(got) != 0 {
+		t.Errorf("copy knows %v, want nothing", got)
+	}
+	if original.Copied() || len(original.Tasks()) == 0 {
+		t.Errorf("original: copied = %v, %d tasks; want it unchanged", original.Copied(), len(original.Tasks()))
+	}
+	incarnation := clone.Incarnation()
+	must(t, clone.Close())
+	clone = open(t, other, boot)
+	defer clone.Close()
+	if clone.Copied() || clone.Incarnation() != incarnation {
+		t.Errorf("copy reopened: copied = %v, incarnation %q; want %q", clone.Copied(), clone.Incarnation(), incarnation)
+	}
+}
+
+func TestJournalSurvivesReboot(t *testing.T) {
+	dir := t.TempDir()
+	path, moved := filepath.Join(dir, "journal"), filepath.Join(dir, "moved")
+	j := open(t, path, boot)
+	must(t, j.Got(key(1), []byte("before")))
+	must(t, j.Started(key(2), run(2)))
+	must(t, j.Ended(key(3), []byte("report")))
+	incarnation := j.Incarnation()
+	must(t, j.Close())
+
+	// A restored disk has another inode under another boot: this is no copy of a living agent.
+	file, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(moved, file, 0o600))
+	j = open(t, moved, "boot-2")
+	must(t, j.Got(key(4), []byte("after")))
+	for _, how := range []string{"opened", "reopened", "compacted", "compacted and reopened"} {
+		if j.Incarnation() != incarnation || j.Copied() {
+			t.Errorf("%s: incarnation = %q, copied = %v; want %q, false", how, j.Incarnation(), j.Copied(), incarnation)
+		}
+		for seq, want := range map[int64]bool{1: true, 2: true, 3: false, 4: false} {
+			if got, ok := j.Task(key(seq)); got.Rebooted != want || !ok {
+				t.Errorf("%s: task %d rebooted = %v, want %v", how, seq, got.Rebooted, want)
+			}
+		}
+		if how == "reopened" {
+			must(t, j.Compact())
+			continue
+		}
+		must(t, j.Close())
+		j = open(t, moved, "boot-2")
+	}
+	must(t, j.Close())
+}
+
+func TestJournalHasOneOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path, boot)
+	if _, err := agent.OpenJournal(path, boot); !errors.Is(err, agent.ErrJournalInUse) {
+		t.Errorf("second open = %v, want ErrJournalInUse", err)
+	}
+	must(t, j.Compact())
+	if _, err := agent.OpenJournal(path, boot); !errors.Is(err, agent.ErrJournalInUse) {
+		t.Errorf("second open after compaction = %v, want ErrJournalInUse", err)
+	}
+	out, err := helper(path).CombinedOutput()
+	if err == nil || !bytes.Contains(out, []byte(agent.ErrJournalInUse.Error())) {
+		t.Errorf("open by another process = %v: %s, want ErrJournalInUse", err, out)
+	}
+	must(t, j.Close())
+	if out, err := helper(path).CombinedOutput(); err != nil {
+		t.Errorf("open by another process after Close = %v: %s", err, out)
+	}
+}
+
+// helper is this test program, opening the journal as another process.
+func helper(path string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestOpenInAnotherProcess$")
+	cmd.Env = append(os.Environ(), "AGENT_TEST_JOURNAL="+path)
+	return cmd
+}
+
+func TestOpenInAnotherProcess(t *testing.T) {
+	path := os.Getenv("AGENT_TEST_JOURNAL")
+	if path == "" {
+		t.Skip("runs in the process that TestJournalHasOneOwner starts")
+	}
+	must(t, open(t, path, boot).Close())
+}
+
+func TestJournalIsPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no permission bits")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "journal")
+	sample(t, path)
+	must(t, os.Chmod(path, 0o644))
+	j := open(t, path, boot)
+	defer j.Close()
+	check := func(when string) {
+		files, err := os.ReadDir(dir)
+		must(t, err)
+		for _, f := range files {
+			info, err := f.Info()
+			must(t, err)
+			if got := info.Mode().Perm(); got != 0o600 {
+				t.Errorf("%s: %s has mode %o, want 600", when, f.Name(), got)
+			}
+		}
+	}
+	check("opened")
+	must(t, j.Compact())
+	check("compacted")
+}
+
+func TestJournalStaysSmall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path, boot)
+	must(t, j.Got(key(1), []byte("kept")))
+	report := bytes.Repeat([]byte("x"), 24<<10)
+	for seq := range int64(500) {
+		must(t, j.Got(key(seq+2), report))
+		must(t, j.Ended(key(seq+2), report))
+		must(t, j.Acked(key(seq+2)))
+	}
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Size() > 2<<20 {
+		t.Errorf("24 MB of acknowledged records take %d bytes", info.Size())
+	}
+	must(t, j.Close())
+	j = open(t, path, boot)
+	defer j.Close()
+	if got := contents(t, j); len(got) != 1 || got[key(1)].Job != "kept" {
+		t.Errorf("known = %v, want the one task", got)
+	}
+}
+
+func TestSpoolDropsOldestOutputFirst(t *testing.T) { // promise 3: end records are never dropped
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path, boot)
+	for _, seq := range []int64{5, 3, 4} { // the order of their ends counts
+		must(t, j.Got(key(seq), nil))
+		must(t, j.Ended(key(seq), fmt.Appendf(nil, "end %d with output", seq)))
+	}
+	if got, want := j.Spool(), int64(3*len("end 5 with output")); got != want {
+		t.Errorf("spool = %d, want %d", got, want)
+	}
+	strip := func(report []byte) []byte { return report[:len("end 5")] }
+	for _, step := range []struct {
+		limit   int64
+		changed int
+		want    []string
+	}{
+		{60, 0, []string{"end 5 with output", "end 3 with output", "end 4 with output"}},
+		{50, 1, []string{"end 5", "end 3 with output", "end 4 with output"}},
+		{50, 0, []string{"end 5", "end 3 with output", "end 4 with output"}},
+		{0, 2, []string{"end 5", "end 3", "end 4"}},
+		{0, 0, []string{"end 5", "end 3", "end 4"}},
+	} {
+		changed, err := j.Shrink(step.limit, strip)
+		must(t, err)
+		must(t, j.Close())
+		j = open(t, path, boot)
+		var got []string
+		for _, task := range j.Tasks() {
+			report, err := j.Report(task.Key)
+			must(t, err)
+			got = append(got, string(report))
+			if stripped := len(report) == len("end 5"); task.Stripped != stripped {
+				t.Errorf("limit %d: task %d stripped = %v, want %v", step.limit, task.Key.Seq, task.Stripped, stripped)
+			}
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" || changed != step.changed {
+			t.Errorf("limit %d: changed %d, want %d; reports (-want +got):\n%s", step.limit, changed, step.changed, diff)
+		}
+	}
+	must(t, j.Close())
+}
+
+func BenchmarkJournalTask(b *testing.B) {
+	j := open(b, filepath.Join(b.TempDir(), "journal"), boot)
+	defer j.Close()
+	job, report := bytes.Repeat([]byte("j"), 300), bytes.Repeat([]byte("r"), 200)
+	for seq := int64(0); b.Loop(); seq++ {
+		must(b, j.Got(key(seq), job))
+		must(b, j.Starting(key(seq)))
+		must(b, j.Started(key(seq), run(1)))
+		must(b, j.Ended(key(seq), report))
+		must(b, j.Acked(key(seq)))
+	}
+}
