@@ -17,7 +17,7 @@ RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
 # hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
 export ORDERLY_REQUIRE_POSTGRES := 1
 
-.PHONY: build test check bench fuzz fmt prepare lint race docs vulncheck
+.PHONY: build test check bench fuzz fmt states prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped
 build:
@@ -45,6 +45,10 @@ fuzz:
 ## fmt: format all Go code
 fmt:
 	gofmt -w $$(git ls-files '*.go')
+
+## states: docs/states.md from the table of states
+states:
+	go test -run '^TestStatesDocument$$' . -update
 
 prepare:
 	@hack/prepare

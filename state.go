@@ -64,6 +64,8 @@ type Transition struct {
 }
 
 // Transitions is the whole life of a task. docs/states.md is printed from it.
+//
+//go:generate go test -run ^TestStatesDocument$ . -update
 var Transitions = []Transition{
 	{"T2", Pending, Refuse, Invalid, "a check on the service or on the instance fails"},
 	{"T3, T4", Pending, Abort, Aborted, "the instance is away, or the delivery limit is over"},
