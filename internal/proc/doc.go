@@ -16,7 +16,7 @@
 //
 //   - is its child, or the child of a descendant, or
 //   - shares a process group or session with one, or
-//   - has the process's random mark, ORDERLY_TASK, in its environment.
+//   - has the process's mark, the variable ORDERLY_TASK, in its environment.
 //
 // The mark finds those who called setsid and whose parents are gone. Who clears the environment,
 // leaves the session and orphans itself, all three before the kill, is not found. Everyone found is

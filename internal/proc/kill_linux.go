@@ -35,6 +35,26 @@ func KillRecorded(pid int, started uint64, tree bool) error {
 	return p.await()
 }
 
+// Find returns the process that was started with this Spec.Mark, if it still runs, else its oldest
+// descendant that leads a session. It is for a killer that died after Start and before it could
+// record the numbers which KillRecorded needs.
+func Find(mark string) (pid int, started uint64, ok bool) {
+	for _, candidate := range listPIDs() {
+		found, _ := environ(candidate, markVariable)
+		if found != mark || mark == "" {
+			continue
+		}
+		p, err := readStat(candidate)
+		if err != nil || !p.alive() || p.session != candidate {
+			continue
+		}
+		if !ok || p.start < started { // descendants have the mark too, and may lead sessions
+			pid, started, ok = candidate, p.start, true
+		}
+	}
+	return pid, started, ok
+}
+
 func (p process) await() error {
 	for end := time.Now().Add(killBound); p.current().alive(); time.Sleep(killPause) {
 		if time.Now().After(end) {

@@ -124,7 +124,9 @@ func TestMain(m *testing.M) {
 }
 
 func abandon(script string) {
-	p, err := proc.Start(sh(script))
+	spec := sh(script)
+	spec.Mark = os.Getenv("PROC_TEST_MARK")
+	p, err := proc.Start(spec)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -164,6 +166,22 @@ func TestRecordedProcessIsKilled(t *testing.T) {
 	noneLeft(t, value)
 	if err := proc.KillRecorded(pid, started, true); err != nil {
 		t.Errorf("KillRecorded when it is gone: %v", err)
+	}
+}
+
+func TestUnrecordedProcessIsFound(t *testing.T) {
+	env, value := tag()
+	pid, started := abandoned(t, append(env, "PROC_TEST_MARK="+value),
+		"trap '' PIPE; setsid sleep 100 & echo ready; wait; sleep 100")
+	if found, at, ok := proc.Find(value); !ok || found != pid || at != started {
+		t.Errorf("Find = %d, %d, %v; want %d, %d", found, at, ok, pid, started)
+	}
+	if err := proc.KillRecorded(pid, started, true); err != nil {
+		t.Errorf("KillRecorded: %v", err)
+	}
+	noneLeft(t, value)
+	if found, _, ok := proc.Find(value); ok {
+		t.Errorf("Find after the kill = %d, want nothing", found)
 	}
 }
 

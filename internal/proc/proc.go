@@ -36,6 +36,7 @@ type Spec struct {
 	KillTree bool          // Stop and Timeout kill all descendants too
 	Keep     int           // bytes of output kept, the last ones; 0: 24576
 	Grace    time.Duration // how long to wait for output others still hold open; 0: 100 ms
+	Mark     string        // by which Find finds it: unique, and no secret; "": a random one
 }
 
 // A Process is a running process, or one that has ended. Its methods may be called by anyone at any
@@ -43,7 +44,6 @@ type Spec struct {
 type Process struct {
 	cmd       *exec.Cmd
 	spec      Spec
-	mark      string
 	startTime uint64
 	out       *tail
 	result    Result // written by run alone; readable once done is closed
@@ -68,9 +68,9 @@ type Result struct {
 func Start(spec Spec) (*Process, error) {
 	spec.Keep = cmp.Or(spec.Keep, defaultKeep)
 	spec.Grace = cmp.Or(spec.Grace, defaultGrace)
+	spec.Mark = cmp.Or(spec.Mark, rand.Text())
 	p := &Process{
 		spec: spec,
-		mark: rand.Text(),
 		out:  &tail{keep: spec.Keep},
 		stop: make(chan struct{}),
 		done: make(chan struct{}),
@@ -99,7 +99,7 @@ func (p *Process) prepare() error {
 	if cmd.Dir, err = workingDir(p.spec.Dir, home); err != nil {
 		return err
 	}
-	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], markVariable+"="+p.mark)
+	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], markVariable+"="+p.spec.Mark)
 	p.cmd = cmd
 	return nil
 }
@@ -199,7 +199,7 @@ func (p *Process) supervise(exited <-chan error) {
 
 func (p *Process) kill() error {
 	if p.spec.KillTree {
-		return killTree(p.PID(), p.startTime, p.mark)
+		return killTree(p.PID(), p.startTime, p.spec.Mark)
 	}
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill process %d: %w", p.PID(), err)

@@ -72,3 +72,6 @@ func KillRecorded(pid int, started uint64, tree bool) error {
 	}
 	return nil
 }
+
+// Find finds nothing on this system, which does not show environments.
+func Find(string) (pid int, started uint64, ok bool) { return 0, 0, false }
