@@ -37,13 +37,14 @@ func (t *Task) Apply(r Report, p Plan, l Limits, now time.Time) ReportEffect {
 	switch {
 	case r.Number <= t.Report:
 		return ReportRepeated
-	case !t.State.Live() && !r.State.Live() && !r.Started.IsZero():
+	case !t.State.Live() && r.result():
+		t.Report = r.Number
 		return ReportLate
 	case !t.State.Live():
 		return ReportRepeated
 	}
 	t.Report, t.Confirmed, t.Updated = r.Number, true, now
-	switch {
+	switch r = r.placed(t.Created, now); {
 	case r.State == Running:
 		t.begin(r)
 		t.move(Start, now) // a Stopping task stays so: the answer to the stop decides
@@ -57,10 +58,29 @@ func (t *Task) Apply(r Report, p Plan, l Limits, now time.Time) ReportEffect {
 	return ReportApplied
 }
 
+// result reports whether r says how a run ended, or why there was none to end: all ends but those
+// that only say that it never started (HND-5).
+func (r Report) result() bool {
+	return !r.State.Live() && r.State != Cancelled && r.State != Aborted && r.State != Invalid
+}
+
+// placed is r with times that are not before the task's creation (CLK-1) and not to come, and a
+// start of a run that says no time.
+func (r Report) placed(created, now time.Time) Report {
+	if r.State == Running && r.Started.IsZero() {
+		r.Started = now
+	}
+	if !r.Started.IsZero() {
+		r.Started = later(earlier(r.Started, now), created)
+	}
+	r.Finished = later(earlier(r.Finished, now), created)
+	return r
+}
+
 // begin notes the start of a run, once.
 func (t *Task) begin(r Report) {
 	if t.Started.IsZero() && !r.Started.IsZero() {
-		t.Started = later(r.Started, t.Created)
+		t.Started = r.Started
 		t.Repeats++
 	}
 }
@@ -69,7 +89,7 @@ func (t *Task) begin(r Report) {
 // the bytes between count as dropped until the end report (OUT-2).
 func (t *Task) preview(r Report) {
 	end := r.Offset + int64(len(r.Output))
-	if len(r.Output) == 0 || end <= t.Total {
+	if len(r.Output) == 0 || r.Offset < 0 || end <= t.Total {
 		return
 	}
 	if r.Offset == t.Total {
@@ -77,21 +97,23 @@ func (t *Task) preview(r Report) {
 	} else {
 		t.Output = r.Output
 	}
-	if over := len(t.Output) - MaxOutput; over > 0 {
-		t.Output = t.Output[over:]
-	}
-	t.Total = end
+	t.Output, t.Total = tail(t.Output), end
 }
+
+// tail is what is kept of an output (OUT-2).
+func tail(output []byte) []byte { return output[max(0, len(output)-MaxOutput):] }
 
 // end moves the task by an end report.
 func (t *Task) end(r Report, p Plan, now time.Time) {
-	t.begin(r)
+	if r.result() {
+		t.begin(r)
+	}
 	event, code := t.ending(r)
-	at := later(r.Finished, t.Created)
-	switch event {
-	case TimeOut:
+	at := r.Finished
+	switch {
+	case event == TimeOut && !t.Started.IsZero():
 		at = t.Started.Add(p.Timeout) // T10, T20
-	case Abort:
+	case event == Abort:
 		at = t.Created.Add(p.Delivery) // T4
 	}
 	t.ExitCode = r.ExitCode
@@ -100,12 +122,15 @@ func (t *Task) end(r Report, p Plan, now time.Time) {
 		t.finish(Break, ExecutionInterrupted, at, now)
 	}
 	if !r.Started.IsZero() {
-		t.Output, t.Total = r.Output, max(r.Total, int64(len(r.Output)))
+		t.Output, t.Total = tail(r.Output), max(r.Total, int64(len(r.Output)))
 	}
 }
 
 // ending is the event that an end report stands for, given where the task is, and its code.
 func (t *Task) ending(r Report) (Event, ErrorCode) {
+	if !r.result() && !t.Started.IsZero() {
+		return Break, ExecutionInterrupted // it cannot have run and never have started
+	}
 	switch r.State {
 	case Success:
 		return Succeed, ""

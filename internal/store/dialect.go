@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// A dialect is all in which the two databases differ.
+type dialect struct {
+	name       string
+	oneWriter  bool
+	now        string // query for the database's clock in Unix ms, "" when it is ours
+	forUpdate  string // ends a select whose rows will be changed
+	forShare   string // ends a select whose rows must not change until the commit
+	skipLocked string // ends a select of rows that somebody else may be working on
+	collided   func(error) bool
+	taken      func(error) bool
+	each       func(t *Tx, q string, rows [][]any) ([]int64, error)
+	checkpoint func(context.Context, *DB)
+}
+
+// maxWAL is the size of the write-ahead log from which it is truncated, not only copied.
+const maxWAL = 64 << 20
+
+func (db *DB) openSQLite(ctx context.Context, path string) error {
+	pragmas := url.Values{"_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-65536)", "temp_store(MEMORY)", "foreign_keys(ON)"}}
+	open := func(q url.Values, conns int) (*sql.DB, error) {
+		h, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: q.Encode()}).String())
+		if err != nil {
+			return nil, err
+		}
+		h.SetMaxOpenConns(conns)
+		h.SetMaxIdleConns(conns)
+		return h, nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite gives its other files the same mode
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	write := url.Values{"_pragma": pragmas["_pragma"], "_txlock": {"immediate"}}
+	if db.writes, err = open(write, 1); err != nil {
+		return err
+	}
+	if err := db.writes.PingContext(ctx); err != nil {
+		return err
+	}
+	read := url.Values{"_pragma": append([]string{"query_only(ON)"}, pragmas["_pragma"]...)}
+	if db.reads, err = open(read, 8); err != nil {
+		return err
+	}
+	db.dialect = dialect{
+		name: "sqlite", oneWriter: true, each: eachInTurn,
+		collided: func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY },
+		taken: func(err error) bool {
+			c := sqliteCode(err)
+			return c == sqlite3.SQLITE_CONSTRAINT_UNIQUE || c == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+		},
+		checkpoint: func(ctx context.Context, db *DB) { checkpoint(ctx, db, path) },
+	}
+	return nil
+}
+
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// eachInTurn runs the rows one after the other by one prepared statement.
+func eachInTurn(t *Tx, q string, rows [][]any) ([]int64, error) {
+	s, err := t.tx.PrepareContext(t.ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	changed := make([]int64, len(rows))
+	for i, args := range rows {
+		r, err := s.ExecContext(t.ctx, args...)
+		if err != nil {
+			if t.db.dialect.taken(err) {
+				return nil, ErrTaken
+			}
+			return nil, fmt.Errorf("row %d: %w", i, err)
+		}
+		if changed[i], err = r.RowsAffected(); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
+}
+
+// checkpoint copies the write-ahead log into the database, off the writer's way, and truncates it
+// when it has grown large.
+func checkpoint(ctx context.Context, db *DB, path string) {
+	info, err := os.Stat(path + "-wal")
+	if err != nil || info.Size() < 4<<20 {
+		return
+	}
+	mode := "PASSIVE"
+	if info.Size() > maxWAL {
+		mode = "TRUNCATE"
+	}
+	if db.turns.enter(ctx, Mass) != nil {
+		return
+	}
+	defer db.turns.leave()
+	_, _ = db.writes.ExecContext(ctx, "pragma wal_checkpoint("+mode+")") // busy readers: next time
+}
+
+func (db *DB) openPostgres(url string) error {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return err
+	}
+	db.reads = stdlib.OpenDB(*cfg)
+	db.reads.SetMaxOpenConns(16)
+	db.reads.SetMaxIdleConns(16)
+	db.writes = db.reads
+	db.dialect = dialect{
+		name: "postgres", each: eachTogether,
+		now:        `select (extract(epoch from clock_timestamp()) * 1000)::bigint`,
+		forUpdate:  ` for update`,
+		forShare:   ` for share`,
+		skipLocked: ` for update skip locked`,
+		collided:   func(err error) bool { return pgCode(err) == "40001" || pgCode(err) == "40P01" },
+		taken:      func(err error) bool { return pgCode(err) == "23505" },
+	}
+	return nil
+}
+
+func pgCode(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// eachTogether sends all rows in one go.
+func eachTogether(t *Tx, q string, rows [][]any) ([]int64, error) {
+	changed := make([]int64, len(rows))
+	err := t.conn.Raw(func(dc any) error {
+		var b pgx.Batch
+		for i, args := range rows {
+			b.Queue(q, args...).Exec(func(ct pgconn.CommandTag) error {
+				changed[i] = ct.RowsAffected()
+				return nil
+			})
+		}
+		return dc.(*stdlib.Conn).Conn().SendBatch(t.ctx, &b).Close()
+	})
+	if err != nil && t.db.dialect.taken(err) {
+		return nil, ErrTaken
+	}
+	return changed, err
+}

@@ -1,0 +1,232 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/orderly-run/orderly"
+)
+
+const (
+	instanceColumns = `i.seq, i.id, i.account, i.region, i.name, i.activation, i.public_key, i.machine_id, i.hostname, i.os, i.os_version,
+	i.agent_version, i.intranet_ip, i.internet_ip, i.resource_group, i.registered`
+	presenceColumns = `p.link, p.incarnation, p.boot, p.linked, p.heartbeat, p.completed, p.invoked`
+	instanceRows    = `instances i join presence p on p.instance = i.id`
+)
+
+func scanInstance(r interface{ Scan(...any) error }) (orderly.Instance, error) {
+	var i orderly.Instance
+	var registered, linked, heartbeat, invoked int64
+	err := r.Scan(&i.Seq, &i.ID, &i.Account, &i.Region, &i.Name, &i.Activation, &i.PublicKey, &i.MachineID, &i.Hostname, &i.OS, &i.OSVersion,
+		&i.AgentVersion, &i.IntranetIP, &i.InternetIP, &i.ResourceGroup, &registered,
+		&i.Presence.Link, &i.Presence.Boot.Incarnation, &i.Presence.Boot.ID, &linked, &heartbeat, &i.Invocations, &invoked)
+	i.Registered, i.LastInvoked = orderly.FromMillis(registered), orderly.FromMillis(invoked)
+	i.Presence.LinkedAt, i.Presence.Heartbeat = orderly.FromMillis(linked), orderly.FromMillis(heartbeat)
+	return i, err
+}
+
+// AddInstance stores a newly registered instance with its tags. ErrTaken when its key is known.
+// Registering counts as a sign of life.
+func (t *Tx) AddInstance(i orderly.Instance) error {
+	at := orderly.Millis(i.Registered)
+	if _, err := t.exec(`insert into instances (seq, id, account, region, name, activation, public_key, machine_id, hostname, os, os_version,
+		agent_version, intranet_ip, internet_ip, resource_group, registered, deregistered)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)`,
+		i.Seq, i.ID, i.Account, i.Region, i.Name, i.Activation, i.PublicKey, i.MachineID, i.Hostname, i.OS, i.OSVersion,
+		i.AgentVersion, i.IntranetIP, i.InternetIP, i.ResourceGroup, at); err != nil {
+		return err
+	}
+	if _, err := t.exec(`insert into presence (instance, link, incarnation, boot, linked, heartbeat, completed, invoked)
+		values ($1, '', '', '', $2, $2, 0, 0)`, i.ID, at); err != nil {
+		return err
+	}
+	return t.addTags(taggedInstance, i.ID, i.Account, i.Region, i.Tags)
+}
+
+// Instance finds one of the fleet for a change; ErrNotFound when there is none.
+func (t *Tx) Instance(id string) (orderly.Instance, error) {
+	i, err := scanInstance(t.row(`select `+instanceColumns+`, `+presenceColumns+` from `+instanceRows+
+		` where i.id = $1 and i.deregistered = 0`+t.db.dialect.forUpdate, id))
+	if errors.Is(err, errNothing) {
+		return i, ErrNotFound
+	}
+	return i, err
+}
+
+// Renamed gives an instance another name.
+func (t *Tx) Renamed(id, name string) error {
+	_, err := t.exec(`update instances set name = $2 where id = $1`, id, name)
+	return err
+}
+
+// Deregistered takes an instance out of the fleet for good; its row and its past stay.
+func (t *Tx) Deregistered(id string) error {
+	if _, err := t.exec(`update instances set deregistered = $2 where id = $1`, id, orderly.Millis(t.Now)); err != nil {
+		return err
+	}
+	_, err := t.exec(`update presence set link = '', linked = $2 where instance = $1`, id, orderly.Millis(t.Now))
+	return err
+}
+
+// An InstanceFilter says which instances to list; empty fields admit all.
+type InstanceFilter struct {
+	Account, Region                                               string
+	IDs                                                           []string
+	Name, IP, OS, Activation, MachineID, ResourceGroup, PublicKey string
+	Tags                                                          []orderly.Tag
+	Connected                                                     *bool         // by heartbeat
+	Fresh                                                         time.Duration // how old a heartbeat may be
+}
+
+func (f InstanceFilter) where(now time.Time) where {
+	var w where
+	w.add("i.deregistered = 0")
+	w.eq("i.account", f.Account)
+	w.eq("i.region", f.Region)
+	if len(f.IDs) > 0 {
+		w.in("i.id", f.IDs)
+	}
+	w.eq("i.name", f.Name)
+	if f.IP != "" {
+		w.add("(i.intranet_ip = ? or i.internet_ip = ?)", f.IP, f.IP)
+	}
+	w.eq("i.os", f.OS)
+	w.eq("i.activation", f.Activation)
+	w.eq("i.machine_id", f.MachineID)
+	w.eq("i.resource_group", f.ResourceGroup)
+	w.eq("i.public_key", f.PublicKey)
+	w.tagged(taggedInstance, "i.id", f.Tags)
+	if f.Connected != nil {
+		op := map[bool]string{true: ">=", false: "<"}[*f.Connected]
+		w.add("p.heartbeat "+op+" ?", orderly.Millis(now.Add(-f.Fresh)))
+	}
+	return w
+}
+
+// Instances lists instances of the fleet, newest first, and counts all that match.
+func (db *DB) Instances(ctx context.Context, f InstanceFilter, p Page) ([]orderly.Instance, int, error) {
+	w := f.where(db.Now())
+	total, err := db.count(ctx, instanceRows, w)
+	if err != nil {
+		return nil, 0, err
+	}
+	rows, err := db.page(ctx, `select `+instanceColumns+`, `+presenceColumns+` from `+instanceRows, "i.seq", w, p)
+	list, err := collect(rows, err, func(r *sql.Rows) (orderly.Instance, error) { return scanInstance(r) })
+	if err != nil {
+		return nil, 0, err
+	}
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = list[i].ID
+	}
+	tags, err := db.tagsOf(ctx, taggedInstance, ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	active, err := db.active(ctx, ids)
+	for i := range list {
+		list[i].Tags, list[i].Active = tags[list[i].ID], active[list[i].ID]
+	}
+	return list, total, err
+}
+
+// active counts the tasks Running or Stopping on instances (rule HB-3).
+func (db *DB) active(ctx context.Context, ids []string) (map[string]int, error) {
+	found := map[string]int{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var w where
+	w.add("live = 1")
+	w.in("instance", ids)
+	w.add("state in ('Running', 'Stopping')")
+	rows, err := db.reads.QueryContext(ctx, `select instance, count(*) from tasks`+w.String()+` group by instance`, w.args...)
+	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+		var id string
+		var n int
+		err := r.Scan(&id, &n)
+		found[id] = n
+		return struct{}{}, err
+	})
+	return found, err
+}
+
+// A Keyholder is who may connect with a public key.
+type Keyholder struct{ PublicKey, Instance string }
+
+// Keyholders calls f with every instance of the fleet that has a key.
+func (db *DB) Keyholders(ctx context.Context, f func(Keyholder)) error {
+	rows, err := db.reads.QueryContext(ctx, `select public_key, id from instances where deregistered = 0`)
+	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+		var k Keyholder
+		err := r.Scan(&k.PublicKey, &k.Instance)
+		f(k)
+		return struct{}{}, err
+	})
+	return err
+}
+
+// Keyholder finds the instance of the fleet with a public key; ErrNotFound when there is none.
+func (db *DB) Keyholder(ctx context.Context, publicKey string) (string, error) {
+	var id string
+	err := db.reads.QueryRowContext(ctx, `select id from instances where public_key = $1 and deregistered = 0`, publicKey).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	return id, err
+}
+
+// A Target is an instance that an invocation is for, as it is while the invocation is created.
+type Target struct {
+	ID, Name, ResourceGroup string
+	OS                      orderly.OSType
+	Presence                orderly.Presence
+}
+
+// Targets finds instances for an invocation, by IDs or by tags that all must match, oldest first,
+// at most limit + 1. Their presence cannot change before the transaction ends, so that a task is
+// either handed to a link here or seen by the hello that comes after.
+func (t *Tx) Targets(account, region string, of orderly.Target, limit int) ([]Target, error) {
+	var list []Target
+	for _, ids := range batches(of.Instances, 1000) {
+		found, err := t.targets(account, region, ids, of.Tags, limit)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
+}
+
+func (t *Tx) targets(account, region string, ids []string, tags []orderly.Tag, limit int) ([]Target, error) {
+	f := InstanceFilter{Account: account, Region: region, IDs: ids}
+	for _, g := range tags {
+		if g.Key != orderly.AllTag {
+			f.Tags = append(f.Tags, g)
+		} else if g.Value != "" {
+			return nil, nil // the built-in tag has the empty value
+		}
+	}
+	w := f.where(t.Now)
+	rows, err := t.query(fmt.Sprintf(`select i.id, i.name, i.resource_group, i.os, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from %s%s order by i.seq limit %d%s`,
+		instanceRows, w.String(), limit+1, t.db.dialect.forShare), w.args...)
+	return collect(rows, err, func(r *sql.Rows) (Target, error) {
+		var g Target
+		var linked, heartbeat int64
+		err := r.Scan(&g.ID, &g.Name, &g.ResourceGroup, &g.OS, &g.Presence.Link, &g.Presence.Boot.Incarnation, &g.Presence.Boot.ID, &linked, &heartbeat)
+		g.Presence.LinkedAt, g.Presence.Heartbeat = orderly.FromMillis(linked), orderly.FromMillis(heartbeat)
+		return g, err
+	})
+}
+
+// batches cuts a list into pieces of at most n; an empty list is one empty piece.
+func batches[T any](list []T, n int) [][]T {
+	pieces := [][]T{}
+	for len(list) > n {
+		pieces, list = append(pieces, list[:n]), list[n:]
+	}
+	return append(pieces, list)
+}

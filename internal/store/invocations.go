@@ -1,0 +1,221 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orderly-run/orderly"
+)
+
+const (
+	invocationColumns = `v.seq, v.id, v.account, v.region, v.finished, v.size, v.created, v.command, v.command_name, v.command_description, v.command_type,
+	v.content, v.working_dir, v.timeout, v.enable_parameter, v.launcher, v.keep_command, v.parameters, v.repeat_mode, v.frequency, v.termination, v.username,
+	v.password_name, v.container_id, v.container_name, v.resource_group, v.delivery, v.wait_for_away, v.caller_key, v.source_ip`
+	counterColumns = `c.pending, c.scheduled, c.running, c.stopping, c.success, c.failed, c.broken, c.stopped, c.halted`
+	invocationRows = `invocations v join counters c on c.invocation = v.seq`
+)
+
+func scanInvocation(r interface{ Scan(...any) error }) (orderly.Invocation, error) {
+	var v orderly.Invocation
+	var finished, created, timeout, enable, keep, delivery, wait int64
+	var params string
+	c := &v.Command
+	err := r.Scan(&v.Seq, &v.ID, &v.Account, &v.Region, &finished, &v.Size, &created, &c.ID, &c.Name, &c.Description, &c.Type,
+		&c.Content, &c.WorkingDir, &timeout, &enable, &c.Launcher, &keep, &params, &v.Repeat, &v.Frequency, &v.Termination, &v.Username,
+		&v.WindowsPasswordName, &v.ContainerID, &v.ContainerName, &v.ResourceGroup, &delivery, &wait, &v.CallerKey, &v.SourceIP,
+		&v.Counts.Pending, &v.Counts.Scheduled, &v.Counts.Running, &v.Counts.Stopping, &v.Counts.Success, &v.Counts.Failed,
+		&v.Counts.Broken, &v.Counts.Stopped, &v.Counts.Halted)
+	if err != nil {
+		return v, err
+	}
+	v.Finished, v.Created = orderly.FromMillis(finished), orderly.FromMillis(created)
+	c.Timeout, v.Delivery = time.Duration(timeout)*time.Millisecond, time.Duration(delivery)*time.Millisecond
+	c.EnableParameter, v.KeepCommand, v.WaitForAway = enable != 0, keep != 0, wait != 0
+	return v, json.Unmarshal([]byte(params), &v.Parameters)
+}
+
+// AddInvocation stores an invocation with its tags. It stays hidden until Built.
+func (t *Tx) AddInvocation(v orderly.Invocation) error {
+	params, err := json.Marshal(v.Parameters)
+	if err != nil {
+		return err
+	}
+	c := v.Command
+	if _, err := t.exec(`insert into invocations (seq, id, account, region, status, legacy_status, building, next_due, finished, size, created,
+		command, command_name, command_description, command_type, content, working_dir, timeout, enable_parameter, launcher, keep_command,
+		parameters, repeat_mode, frequency, termination, username, password_name, container_id, container_name, resource_group,
+		delivery, wait_for_away, caller_key, source_ip)
+		values ($1, $2, $3, $4, '', '', 1, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`,
+		v.Seq, v.ID, v.Account, v.Region, v.Size, orderly.Millis(v.Created),
+		c.ID, c.Name, c.Description, c.Type, c.Content, c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher, flag(v.KeepCommand),
+		string(params), v.Repeat, v.Frequency, v.Termination, v.Username, v.WindowsPasswordName, v.ContainerID, v.ContainerName, v.ResourceGroup,
+		v.Delivery.Milliseconds(), flag(v.WaitForAway), v.CallerKey, v.SourceIP); err != nil {
+		return err
+	}
+	return t.addTags(taggedInvocation, v.ID, v.Account, v.Region, v.Tags)
+}
+
+// Built makes an invocation visible, with the counts of its tasks and the earliest of their dues.
+func (t *Tx) Built(seq int64, c orderly.Counts, mode orderly.RepeatMode, due time.Time) error {
+	finished := int64(0)
+	if c.Live() == 0 {
+		finished = orderly.Millis(t.Now)
+	}
+	if _, err := t.exec(`insert into counters (invocation, pending, scheduled, running, stopping, success, failed, broken, stopped, halted)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		seq, c.Pending, c.Scheduled, c.Running, c.Stopping, c.Success, c.Failed, c.Broken, c.Stopped, c.Halted); err != nil {
+		return err
+	}
+	_, err := t.exec(`update invocations set building = 0, status = $2, legacy_status = $3, next_due = $4, finished = $5 where seq = $1`,
+		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(due), finished)
+	return err
+}
+
+// DropUnbuilt removes invocations whose making was cut off before a time: nobody was told of them
+// and none of their tasks was sent. At most limit tasks go at once; it reports whether there is more.
+func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
+	var seq int64
+	var command string
+	err = t.row(`select seq, command from invocations where building = 1 and created < $1 limit 1`, orderly.Millis(before)).Scan(&seq, &command)
+	if errors.Is(err, errNothing) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n, err := t.exec(`delete from tasks where invocation = $1 and ordinal in (select ordinal from tasks where invocation = $1 limit $2)`, seq, limit)
+	if err != nil || n == int64(limit) {
+		return true, err
+	}
+	if _, err = t.exec(`delete from tags where kind = $1 and resource in (select id from invocations where seq = $2)`, taggedInvocation, seq); err != nil {
+		return false, err
+	}
+	if _, err = t.exec(`delete from invocations where seq = $1`, seq); err != nil {
+		return false, err
+	}
+	return true, t.DropUnkept([]string{command})
+}
+
+// FindInvocation finds an invocation of an account by its ID; ErrNotFound when there is none.
+func (t *Tx) FindInvocation(account, region, id string) (orderly.Invocation, error) {
+	v, err := scanInvocation(t.row(`select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+
+		` where v.id = $1 and v.account = $2 and v.region = $3 and v.building = 0`, id, account, region))
+	if errors.Is(err, errNothing) {
+		return v, ErrNotFound
+	}
+	return v, err
+}
+
+// InvocationsBySeq finds invocations by their numbers.
+func (t *Tx) InvocationsBySeq(seqs []int64) (map[int64]orderly.Invocation, error) {
+	found := make(map[int64]orderly.Invocation, len(seqs))
+	for _, piece := range batches(seqs, 1000) {
+		if len(piece) == 0 {
+			continue
+		}
+		rows, err := t.query(`select ` + invocationColumns + `, ` + counterColumns + ` from ` + invocationRows + ` where v.building = 0 and v.seq in (` + join(piece) + `)`)
+		_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+			v, err := scanInvocation(r)
+			found[v.Seq] = v
+			return struct{}{}, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func join(numbers []int64) string {
+	var b strings.Builder
+	for i, n := range numbers {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprint(&b, n)
+	}
+	return b.String()
+}
+
+// A Change is what happened to an invocation's tasks in a transaction.
+type Change struct {
+	Seq   int64
+	Delta orderly.Counts
+	Due   time.Time // earliest due among the tasks that changed; zero for none
+}
+
+// Changed adds to the counters of invocations, in their order, and moves what follows from them:
+// status, due time, end. It must come last in a transaction, so that all lock in the same order.
+func (t *Tx) Changed(changes []Change) error {
+	slices.SortFunc(changes, func(a, b Change) int { return int(min(1, max(-1, a.Seq-b.Seq))) })
+	for _, c := range changes {
+		if err := t.changed(c); err != nil {
+			return fmt.Errorf("count invocation %d: %w", c.Seq, err)
+		}
+	}
+	return nil
+}
+
+func (t *Tx) changed(ch Change) error {
+	d := ch.Delta
+	if d != (orderly.Counts{}) {
+		var c orderly.Counts
+		err := t.row(`update counters set pending = pending + $2, scheduled = scheduled + $3, running = running + $4, stopping = stopping + $5,
+			success = success + $6, failed = failed + $7, broken = broken + $8, stopped = stopped + $9, halted = halted + $10 where invocation = $1
+			returning pending, scheduled, running, stopping, success, failed, broken, stopped, halted`,
+			ch.Seq, d.Pending, d.Scheduled, d.Running, d.Stopping, d.Success, d.Failed, d.Broken, d.Stopped, d.Halted).Scan(
+			&c.Pending, &c.Scheduled, &c.Running, &c.Stopping, &c.Success, &c.Failed, &c.Broken, &c.Stopped, &c.Halted)
+		if err != nil {
+			return err
+		}
+		if err := t.restate(ch.Seq, c); err != nil {
+			return err
+		}
+	}
+	if ch.Due.IsZero() {
+		return nil
+	}
+	_, err := t.exec(`update invocations set next_due = $2 where seq = $1 and finished = 0 and (next_due = 0 or next_due > $2)`, ch.Seq, orderly.Millis(ch.Due))
+	return err
+}
+
+// restate writes an invocation's statuses where the counts say otherwise.
+func (t *Tx) restate(seq int64, c orderly.Counts) error {
+	var mode orderly.RepeatMode
+	var status, legacy, command string
+	var finished int64
+	if err := t.row(`select repeat_mode, status, legacy_status, finished, command from invocations where seq = $1`, seq).Scan(&mode, &status, &legacy, &finished, &command); err != nil {
+		return err
+	}
+	ended := c.Live() == 0
+	if status == string(c.Status()) && legacy == string(c.LegacyStatus(mode)) && ended == (finished != 0) {
+		return nil
+	}
+	if !ended {
+		_, err := t.exec(`update invocations set status = $2, legacy_status = $3 where seq = $1`, seq, c.Status(), c.LegacyStatus(mode))
+		return err
+	}
+	if _, err := t.exec(`update invocations set status = $2, legacy_status = $3, finished = $4, next_due = 0 where seq = $1`,
+		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(t.Now)); err != nil {
+		return err
+	}
+	return t.DropUnkept([]string{command})
+}
+
+// DueInvocations finds invocations with a task that fell due, earliest first, and keeps other
+// servers off them until the transaction ends.
+func (t *Tx) DueInvocations(at time.Time, limit int) ([]int64, error) {
+	rows, err := t.query(`select seq from invocations where next_due > 0 and next_due <= $1 and building = 0 order by next_due limit $2`+t.db.dialect.skipLocked, orderly.Millis(at), limit)
+	return collect(rows, err, func(r *sql.Rows) (seq int64, err error) { return seq, r.Scan(&seq) })
+}
+
+// Redue sets when an invocation must be looked at again, from the dues its tasks have now.
+func (t *Tx) Redue(seq int64) error {
+	_, err := t.exec(`update invocations set next_due = coalesce((select min(due) from tasks where invocation = $1 and due > 0), 0) where seq = $1`, seq)
+	return err
+}

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/orderly-run/orderly"
+)
+
+// Presences finds what is known of the agents of instances of the fleet, for a change; who is not
+// one of the fleet is left out.
+func (t *Tx) Presences(ids []string) (map[string]orderly.Presence, error) {
+	found := map[string]orderly.Presence{}
+	for _, piece := range batches(ids, 1000) {
+		if len(piece) == 0 {
+			continue
+		}
+		var w where
+		w.add("i.deregistered = 0")
+		w.in("p.instance", piece)
+		rows, err := t.query(`select p.instance, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from presence p join instances i on i.id = p.instance`+
+			w.String()+` order by p.instance`+forUpdateOf(t, "p"), w.args...)
+		_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+			var id string
+			var p orderly.Presence
+			var linked, heartbeat int64
+			err := r.Scan(&id, &p.Link, &p.Boot.Incarnation, &p.Boot.ID, &linked, &heartbeat)
+			p.LinkedAt, p.Heartbeat = orderly.FromMillis(linked), orderly.FromMillis(heartbeat)
+			found[id] = p
+			return struct{}{}, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func forUpdateOf(t *Tx, alias string) string {
+	if t.db.dialect.forUpdate == "" {
+		return ""
+	}
+	return t.db.dialect.forUpdate + " of " + alias
+}
+
+// A Link is one process of an agent that came up.
+type Link struct {
+	Instance, ID, AgentVersion string
+	Boot                       orderly.Boot
+}
+
+// Linked stores links that came up, which is a sign of life too.
+func (t *Tx) Linked(links []Link) error {
+	presence, versions := make([][]any, len(links)), make([][]any, len(links))
+	for i, l := range links {
+		presence[i] = []any{l.Instance, l.ID, l.Boot.Incarnation, l.Boot.ID, orderly.Millis(t.Now)}
+		versions[i] = []any{l.Instance, l.AgentVersion}
+	}
+	if _, err := t.each(`update presence set link = $2, incarnation = $3, boot = $4, linked = $5, heartbeat = $5 where instance = $1`, presence); err != nil {
+		return err
+	}
+	_, err := t.each(`update instances set agent_version = $2 where id = $1 and agent_version <> $2`, versions)
+	return err
+}
+
+// Unlinked stores, by instance, links that went down; a newer link of the same instance stays up.
+func (t *Tx) Unlinked(links map[string]string) error {
+	var rows [][]any
+	for instance, link := range links {
+		rows = append(rows, []any{instance, link, orderly.Millis(t.Now)})
+	}
+	_, err := t.each(`update presence set link = '', linked = $3 where instance = $1 and link = $2`, rows)
+	return err
+}
+
+// UnlinkAll notes that no link is up: what a server does that starts with a message bus of its own.
+func (t *Tx) UnlinkAll() error {
+	_, err := t.exec(`update presence set link = '', linked = $1 where link <> ''`, orderly.Millis(t.Now))
+	return err
+}
+
+// Alive stores signs of life by instance.
+func (t *Tx) Alive(at map[string]time.Time) error {
+	var rows [][]any
+	for instance, seen := range at {
+		rows = append(rows, []any{instance, orderly.Millis(seen)})
+	}
+	_, err := t.each(`update presence set heartbeat = $2 where instance = $1 and heartbeat < $2`, rows)
+	return err
+}
+
+// AddActivity counts ended tasks and newest starts by instance (rule HB-3).
+func (t *Tx) AddActivity(done map[string]int, started map[string]time.Time) error {
+	var rows [][]any
+	for instance, n := range done {
+		rows = append(rows, []any{instance, n, orderly.Millis(started[instance])})
+	}
+	_, err := t.each(`update presence set completed = completed + $2, invoked = case when invoked < $3 then $3 else invoked end where instance = $1`, rows)
+	return err
+}
+
+// CountLinks counts the instances whose link is up.
+func (db *DB) CountLinks(ctx context.Context) (n int, err error) {
+	return n, db.reads.QueryRowContext(ctx, `select count(*) from presence where link <> ''`).Scan(&n)
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/orderly-run/orderly"
+)
+
+// Kinds of resources that carry tags.
+const (
+	taggedInstance   = "instance"
+	taggedCommand    = "command"
+	taggedInvocation = "invocation"
+	taggedActivation = "activation"
+)
+
+func (t *Tx) addTags(kind, resource, account, region string, tags []orderly.Tag) error {
+	rows := make([][]any, len(tags))
+	for i, g := range tags {
+		rows[i] = []any{kind, resource, g.Key, g.Value, account, region}
+	}
+	_, err := t.each(`insert into tags (kind, resource, name, value, account, region) values ($1, $2, $3, $4, $5, $6)`, rows)
+	return err
+}
+
+// tagsOf finds the tags of resources of one kind, by resource.
+func (db *DB) tagsOf(ctx context.Context, kind string, ids []string) (map[string][]orderly.Tag, error) {
+	found := map[string][]orderly.Tag{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var q where
+	q.add("kind = ?", kind)
+	q.in("resource", ids)
+	rows, err := db.reads.QueryContext(ctx, `select resource, name, value from tags`+q.String()+` order by resource, name`, q.args...)
+	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+		var id string
+		var g orderly.Tag
+		err := r.Scan(&id, &g.Key, &g.Value)
+		found[id] = append(found[id], g)
+		return struct{}{}, err
+	})
+	return found, err
+}
+
+// A where gathers the conditions of a query, numbering its arguments as they come.
+type where struct {
+	conds []string
+	args  []any
+}
+
+// add adds a condition, whose ? stand for args.
+func (w *where) add(cond string, args ...any) {
+	for _, a := range args {
+		w.args = append(w.args, a)
+		cond = strings.Replace(cond, "?", fmt.Sprintf("$%d", len(w.args)), 1)
+	}
+	w.conds = append(w.conds, cond)
+}
+
+// eq adds a condition unless value is empty, which means that any will do.
+func (w *where) eq(column, value string) {
+	if value != "" {
+		w.add(column+" = ?", value)
+	}
+}
+
+func (w *where) in(column string, values []string) {
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = v
+	}
+	w.add(column+" in ("+strings.TrimSuffix(strings.Repeat("?,", len(values)), ",")+")", args...)
+}
+
+// tagged adds a condition for each tag that the resource must carry.
+func (w *where) tagged(kind, resource string, tags []orderly.Tag) {
+	for _, g := range tags {
+		w.add("exists (select 1 from tags g where g.kind = ? and g.resource = "+resource+" and g.name = ? and g.value = ?)", kind, g.Key, g.Value)
+	}
+}
+
+// arg adds an argument that stands outside the conditions and returns its name.
+func (w *where) arg(v any) string {
+	w.args = append(w.args, v)
+	return fmt.Sprintf("$%d", len(w.args))
+}
+
+func (w *where) String() string {
+	if len(w.conds) == 0 {
+		return ""
+	}
+	return " where " + strings.Join(w.conds, " and ")
+}
+
+// A Page is which rows of an ordered list are asked for: those after a place, or from an offset.
+type Page struct {
+	Limit  int
+	Offset int
+	After  Place // zero for the start
+}
+
+// A Place is a row in an ordered list: the number of what is listed and, for tasks, the ordinal.
+type Place struct {
+	Seq     int64
+	Ordinal int
+}
+
+// maxCount is how far rows are counted (rule PG-7).
+const maxCount = 100_000
+
+// count counts the rows of a query, up to maxCount.
+func (db *DB) count(ctx context.Context, from string, w where) (int, error) {
+	var n int
+	err := db.reads.QueryRowContext(ctx, fmt.Sprintf(`select count(*) from (select 1 from %s%s limit %d) counted`, from, w.String(), maxCount), w.args...).Scan(&n)
+	return n, err
+}

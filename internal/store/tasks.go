@@ -1,0 +1,202 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orderly-run/orderly"
+)
+
+const taskColumns = `t.invocation, t.ordinal, t.instance, t.state, t.error_code, t.incarnation, t.boot, t.sent, t.sends, t.confirmed, t.asked, t.due,
+	t.created, t.started, t.stopped, t.finished, t.updated, t.exit_code, t.repeats, t.report, t.total`
+
+// taskFields are the places that taskColumns are scanned into, and what turns them into the task.
+func taskFields(t *orderly.Task) (places []any, finish func()) {
+	var sent, confirmed, asked, due, created, started, stopped, finished, updated int64
+	var exit sql.NullInt64
+	places = []any{&t.Invocation, &t.Ordinal, &t.Instance, &t.State, &t.ErrorCode, &t.Handed.Incarnation, &t.Handed.ID, &sent, &t.Sends, &confirmed, &asked, &due,
+		&created, &started, &stopped, &finished, &updated, &exit, &t.Repeats, &t.Report, &t.Total}
+	return places, func() {
+		t.Sent, t.Asked, t.Due = orderly.FromMillis(sent), orderly.FromMillis(asked), orderly.FromMillis(due)
+		t.Created, t.Started, t.Stopped = orderly.FromMillis(created), orderly.FromMillis(started), orderly.FromMillis(stopped)
+		t.Finished, t.Updated, t.Confirmed = orderly.FromMillis(finished), orderly.FromMillis(updated), confirmed != 0
+		if exit.Valid {
+			code := int(exit.Int64)
+			t.ExitCode = &code
+		}
+	}
+}
+
+func scanTask(r *sql.Rows) (orderly.Task, error) {
+	var t orderly.Task
+	places, finish := taskFields(&t)
+	err := r.Scan(append(places, &t.Output)...)
+	finish()
+	if len(t.Output) == 0 {
+		t.Output = nil // SaveTasks leaves the stored output alone then
+	}
+	return t, err
+}
+
+// AddTasks stores new tasks.
+func (t *Tx) AddTasks(tasks []orderly.Task) error {
+	rows := make([][]any, len(tasks))
+	for i := range tasks {
+		k := &tasks[i]
+		rows[i] = []any{k.Invocation, k.Ordinal, k.Instance, flag(k.State.Live()), k.State, k.ErrorCode, k.Handed.Incarnation, k.Handed.ID,
+			orderly.Millis(k.Sent), k.Sends, orderly.Millis(k.Due), orderly.Millis(k.Created), orderly.Millis(k.Finished), orderly.Millis(k.Updated)}
+	}
+	_, err := t.each(`insert into tasks (invocation, ordinal, instance, live, state, error_code, incarnation, boot, sent, sends, confirmed, asked, due,
+		created, started, stopped, finished, updated, exit_code, repeats, report, total, output)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, 0, 0, $13, $14, null, 0, 0, 0, '')`, rows)
+	return err
+}
+
+// Tasks finds tasks by their keys, for a change, in the order of keys.
+func (t *Tx) Tasks(keys []orderly.TaskKey) ([]orderly.Task, error) {
+	var list []orderly.Task
+	for _, piece := range batches(keys, 1000) {
+		if len(piece) == 0 {
+			continue
+		}
+		rows, err := t.query(`with k (invocation, ordinal) as (values ` + values(piece) + `) select ` + taskColumns + `, t.output
+			from k join tasks t on t.invocation = k.invocation and t.ordinal = k.ordinal order by t.invocation, t.ordinal` + forUpdateOf(t, "t"))
+		found, err := collect(rows, err, scanTask)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
+}
+
+// values writes keys, which are numbers, as rows.
+func values(keys []orderly.TaskKey) string {
+	var b strings.Builder
+	for i, k := range keys {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "(%d,%d)", k.Invocation, k.Ordinal)
+	}
+	return b.String()
+}
+
+// tasksWhere finds at most limit tasks for a change, in the order of keys.
+func (t *Tx) tasksWhere(w where, limit int) ([]orderly.Task, error) {
+	q := `select ` + taskColumns + `, t.output from tasks t` + w.String() + ` order by t.invocation, t.ordinal limit ` + w.arg(limit) + forUpdateOf(t, "t")
+	rows, err := t.query(q, w.args...)
+	return collect(rows, err, scanTask)
+}
+
+// LiveTasks finds the unfinished tasks of instances, for a change.
+func (t *Tx) LiveTasks(instances []string) ([]orderly.Task, error) {
+	var list []orderly.Task
+	for _, piece := range batches(instances, 1000) {
+		if len(piece) == 0 {
+			continue
+		}
+		var w where
+		w.add("t.live = 1")
+		w.in("t.instance", piece)
+		w.add("exists (select 1 from invocations v where v.seq = t.invocation and v.building = 0)")
+		found, err := t.tasksWhere(w, 1<<20)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
+}
+
+// InvocationTasks finds the tasks of one invocation after an ordinal, for a change.
+func (t *Tx) InvocationTasks(seq int64, after, limit int) ([]orderly.Task, error) {
+	var w where
+	w.add("t.invocation = ?", seq)
+	w.add("t.ordinal > ?", after)
+	return t.tasksWhere(w, limit)
+}
+
+// DueTasks finds the tasks of one invocation that fell due, for a change.
+func (t *Tx) DueTasks(seq int64, at time.Time, limit int) ([]orderly.Task, error) {
+	var w where
+	w.add("t.invocation = ?", seq)
+	w.add("t.due > 0")
+	w.add("t.due <= ?", orderly.Millis(at))
+	return t.tasksWhere(w, limit)
+}
+
+// TasksOn finds the tasks of an invocation on instances, for a change.
+func (t *Tx) TasksOn(seq int64, instances []string) ([]orderly.Task, error) {
+	var w where
+	w.add("t.invocation = ?", seq)
+	w.in("t.instance", instances)
+	return t.tasksWhere(w, len(instances))
+}
+
+// SaveTasks stores what has changed of tasks that this transaction read; a nil Output stays as it
+// is stored.
+func (t *Tx) SaveTasks(tasks []orderly.Task) error {
+	full, quiet := [][]any{}, [][]any{}
+	for i := range tasks {
+		k := &tasks[i]
+		row := []any{k.Invocation, k.Ordinal, flag(k.State.Live()), k.State, k.ErrorCode, k.Handed.Incarnation, k.Handed.ID, orderly.Millis(k.Sent), k.Sends,
+			flag(k.Confirmed), orderly.Millis(k.Asked), orderly.Millis(k.Due), orderly.Millis(k.Started), orderly.Millis(k.Stopped), orderly.Millis(k.Finished),
+			orderly.Millis(k.Updated), exitCode(k), k.Repeats, k.Report, k.Total}
+		if k.Output == nil {
+			quiet = append(quiet, row)
+		} else {
+			full = append(full, append(row, k.Output))
+		}
+	}
+	const q = `update tasks set live = $3, state = $4, error_code = $5, incarnation = $6, boot = $7, sent = $8, sends = $9, confirmed = $10, asked = $11, due = $12,
+		started = $13, stopped = $14, finished = $15, updated = $16, exit_code = $17, repeats = $18, report = $19, total = $20`
+	if _, err := t.each(q+`, output = $21 where invocation = $1 and ordinal = $2`, full); err != nil {
+		return err
+	}
+	_, err := t.each(q+` where invocation = $1 and ordinal = $2`, quiet)
+	return err
+}
+
+func exitCode(k *orderly.Task) any {
+	if k.ExitCode == nil {
+		return nil
+	}
+	return *k.ExitCode
+}
+
+// AddLate keeps an end that was reported after its task had ended (rule LATE-2); one that is there
+// already stays as it is.
+func (t *Tx) AddLate(list []orderly.Report) error {
+	rows := make([][]any, len(list))
+	for i, r := range list {
+		var exit any
+		if r.ExitCode != nil {
+			exit = *r.ExitCode
+		}
+		output := r.Output
+		if output == nil {
+			output = []byte{}
+		}
+		rows[i] = []any{r.Task.Invocation, r.Task.Ordinal, r.Number, r.Instance, r.State, r.ErrorCode, orderly.Millis(r.Started),
+			orderly.Millis(r.Finished), orderly.Millis(t.Now), exit, r.Total, output}
+	}
+	_, err := t.each(`insert into late_results (invocation, ordinal, report, instance, state, error_code, started, finished, received, exit_code, total, output)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (invocation, ordinal, report) do nothing`, rows)
+	return err
+}
+
+// maxRefused is how many reports that could not be stored are kept.
+const maxRefused = 10_000
+
+// AddRefused keeps a report that could not be stored, raw, dropping the oldest past a bound.
+func (t *Tx) AddRefused(instance, cause string, raw []byte) error {
+	if _, err := t.exec(`insert into refused_reports (seq, instance, received, cause, raw) values ($1, $2, $3, $4, $5)`,
+		t.db.NextSeq(), instance, orderly.Millis(t.Now), cause, raw); err != nil {
+		return err
+	}
+	_, err := t.exec(fmt.Sprintf(`delete from refused_reports where seq <= (select seq from refused_reports order by seq desc limit 1 offset %d)`, maxRefused))
+	return err
+}
