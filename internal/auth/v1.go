@@ -2,7 +2,7 @@ package auth
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is what the V1 scheme prescribes
+	"crypto/sha1" // HMAC-SHA1 is what the V1 scheme prescribes
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"

@@ -51,7 +51,7 @@ var (
 	errScheme    = errors.New("the Authorization header must begin with " + ACS3)
 	errPart      = errors.New("the Authorization header must consist of Credential, SignedHeaders and Signature")
 	errHeaders   = errors.New("SignedHeaders must be header names in lower case, each once, joined by ;")
-	errSignature = errors.New("Signature must be 64 lower-case hex digits") //nolint:staticcheck // a wire name comes first
+	errSignature = errors.New("the Signature must be 64 lower-case hex digits")
 )
 
 // ParseAuthorization reads the value of an Authorization header. Its errors are safe to show to

@@ -327,7 +327,8 @@ type direct struct{ h http.Handler }
 
 func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	defer func() {
-		if p := recover(); p == http.ErrAbortHandler {
+		p := recover()
+		if cause, ok := p.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
 			err = errors.New("connection cut")
 		} else if p != nil {
 			panic(p)

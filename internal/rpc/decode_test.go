@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -137,7 +138,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("POST", "Format=XML", "application/x-www-form-urlencoded", "Action=%zz;&&=", "", "")
 	f.Add("POST", "", "", "x", "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders=host,Signature="+strings.Repeat("0", 64), "text/xml")
 	f.Fuzz(func(t *testing.T, method, query, contentType, body, authorization, accept string) {
-		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 		r.Method, r.URL.RawQuery = method, query
 		for name, value := range map[string]string{
 			"Content-Type": contentType, "Authorization": authorization, "Accept": accept, "x-acs-action": "RunCommand", "x-acs-version": version,

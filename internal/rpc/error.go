@@ -26,8 +26,8 @@ func refuse(status int, code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-func badParameter(format string, args ...any) *Error {
-	return refuse(http.StatusBadRequest, "InvalidParameter", format, args...)
+func badParameter(message string) *Error {
+	return refuse(http.StatusBadRequest, "InvalidParameter", "%s", message)
 }
 
 func missing(name string) *Error {

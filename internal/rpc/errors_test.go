@@ -22,7 +22,7 @@ func altered(action string, p values) *http.Request {
 			delete(all, name)
 		}
 	}
-	return httptest.NewRequest("GET", "/?"+all.Canonical(), nil)
+	return httptest.NewRequest(http.MethodGet, "/?"+all.Canonical(), nil)
 }
 
 func utc(d time.Duration) string { return time.Now().UTC().Add(d).Format("2006-01-02T15:04:05Z") }
@@ -39,13 +39,13 @@ func TestEveryCommonErrorCode(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"nothing", httptest.NewRequest("GET", "/", nil), 400, "MissingParameter"},
+		{"nothing", httptest.NewRequest(http.MethodGet, "/", nil), 400, "MissingParameter"},
 		{"no Version", altered("DescribeInvocations", values{"Version": "-"}), 400, "MissingParameter"},
 		{"other Version", altered("DescribeInvocations", values{"Version": "2020-06-01"}), 400, "InvalidVersion"},
 		{"other Action", altered("Nonsense", ok), 404, "InvalidAction.NotFound"},
-		{"other path", httptest.NewRequest("GET", "/x?"+v1("GET", "DescribeInvocations", ok).Canonical(), nil), 404, "InvalidAction.NotFound"},
+		{"other path", httptest.NewRequest(http.MethodGet, "/x?"+v1("GET", "DescribeInvocations", ok).Canonical(), nil), 404, "InvalidAction.NotFound"},
 		{"no AccessKeyId", altered("DescribeInvocations", values{"AccessKeyId": "-"}), 400, "MissingParameter"},
-		{"no Signature", httptest.NewRequest("GET", "/?Action=DescribeInvocations&AccessKeyId=a&Version="+version, nil), 400, "MissingParameter"},
+		{"no Signature", httptest.NewRequest(http.MethodGet, "/?Action=DescribeInvocations&AccessKeyId=a&Version="+version, nil), 400, "MissingParameter"},
 		{"no nonce", altered("DescribeInvocations", values{"SignatureNonce": "-"}), 400, "MissingParameter"},
 		{"no Timestamp", altered("DescribeInvocations", values{"Timestamp": "-"}), 400, "MissingParameter"},
 		{"method unknown", altered("DescribeInvocations", values{"SignatureMethod": "MD5"}), 400, "InvalidParamater"},
@@ -64,10 +64,10 @@ func TestEveryCommonErrorCode(t *testing.T) {
 		{"signature of another sort", after(get("DescribeInvocations", ok), func(r *http.Request) {
 			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Signature=", "Signature=abcd", 1)
 		}), 400, "IncompleteSignature"},
-		{"method not allowed", httptest.NewRequest("PUT", "/?Format=JSON", nil), 403, "UnsupportedHTTPMethod"},
-		{"HEAD", httptest.NewRequest("HEAD", "/", nil), 403, "UnsupportedHTTPMethod"},
-		{"bad escape", httptest.NewRequest("GET", "/?Action=%zz", nil), 400, "InvalidParameter"},
-		{"too many parameters", httptest.NewRequest("GET", "/?"+manyParams(20_001), nil), 400, "InvalidParameter"},
+		{"method not allowed", httptest.NewRequest(http.MethodPut, "/?Format=JSON", nil), 403, "UnsupportedHTTPMethod"},
+		{"HEAD", httptest.NewRequest(http.MethodHead, "/", nil), 403, "UnsupportedHTTPMethod"},
+		{"bad escape", httptest.NewRequest(http.MethodGet, "/?Action=%zz", nil), 400, "InvalidParameter"},
+		{"too many parameters", httptest.NewRequest(http.MethodGet, "/?"+manyParams(20_001), nil), 400, "InvalidParameter"},
 		{"policy denies", get("Forbidden", nil), 403, "Forbidden.RAM"},
 		{"policy denies in the action", get("Fail", values{"Reason": "forbidden"}), 403, "Forbidden.RAM"},
 		{"throttled", get("Fail", values{"Reason": "throttled"}), 400, "Throttling"},
@@ -147,8 +147,8 @@ func TestReplayIsRefused(t *testing.T) {
 		h := rpc.New(config())
 		p := values{"RegionId": "cn-hangzhou", "CommandContent": "ls", "InstanceId": "i-1"}
 		query := "/?" + v1("GET", action, p).Canonical()
-		first := do(t, h, httptest.NewRequest("GET", query, nil))
-		again := do(t, h, httptest.NewRequest("GET", query, nil))
+		first := do(t, h, httptest.NewRequest(http.MethodGet, query, nil))
+		again := do(t, h, httptest.NewRequest(http.MethodGet, query, nil))
 		if first.status != 200 || again.status != 400 || again.Code != "SignatureNonceUsed" {
 			t.Errorf("%s: first %d %s, replay %d %s", action, first.status, first.Code, again.status, again.Code)
 		}
@@ -160,8 +160,8 @@ func TestReplayOfAChangeIsRefusedByAnotherServer(t *testing.T) {
 	cfg := config()
 	p := values{"RegionId": "cn-hangzhou", "CommandContent": "ls", "InstanceId": "i-1"}
 	query := "/?" + v1("GET", "RunCommand", p).Canonical()
-	first := do(t, rpc.New(cfg), httptest.NewRequest("GET", query, nil))
-	again := do(t, rpc.New(cfg), httptest.NewRequest("GET", query, nil))
+	first := do(t, rpc.New(cfg), httptest.NewRequest(http.MethodGet, query, nil))
+	again := do(t, rpc.New(cfg), httptest.NewRequest(http.MethodGet, query, nil))
 	if first.status != 200 || again.Code != "SignatureNonceUsed" {
 		t.Errorf("first %d %s, replay %d %s", first.status, first.Code, again.status, again.Code)
 	}
@@ -172,11 +172,11 @@ func TestAFailedSignatureDoesNotBurnTheNonce(t *testing.T) {
 	p := v1("GET", "WhoAmI", nil)
 	good := p["Signature"]
 	p["Signature"], _ = auth.SignV1("GET", p, "a guess")
-	if a := do(t, h, httptest.NewRequest("GET", "/?"+p.Canonical(), nil)); a.Code != "SignatureDoesNotMatch" {
+	if a := do(t, h, httptest.NewRequest(http.MethodGet, "/?"+p.Canonical(), nil)); a.Code != "SignatureDoesNotMatch" {
 		t.Fatalf("a guessed signature: %s", a.body)
 	}
 	p["Signature"] = good
-	if a := do(t, h, httptest.NewRequest("GET", "/?"+p.Canonical(), nil)); a.status != 200 {
+	if a := do(t, h, httptest.NewRequest(http.MethodGet, "/?"+p.Canonical(), nil)); a.status != 200 {
 		t.Errorf("the nonce is gone: %s", a.body)
 	}
 }
@@ -188,7 +188,7 @@ func TestNonceIsRememberedAsLongAsItsTimestampCounts(t *testing.T) {
 		query := "/?" + v1("GET", "WhoAmI", values{"Timestamp": utc(rpc.Window)}).Canonical()
 		want := ""
 		for range 30 {
-			if a := do(t, h, httptest.NewRequest("GET", query, nil)); a.Code != want {
+			if a := do(t, h, httptest.NewRequest(http.MethodGet, query, nil)); a.Code != want {
 				t.Fatalf("at %s: %s, want %q", utc(0), a.body, want)
 			}
 			want = "SignatureNonceUsed"
@@ -196,7 +196,7 @@ func TestNonceIsRememberedAsLongAsItsTimestampCounts(t *testing.T) {
 			do(t, h, get("WhoAmI", nil))
 		}
 		time.Sleep(time.Minute)
-		if a := do(t, h, httptest.NewRequest("GET", query, nil)); a.Code != "InvalidTimeStamp.Expired" {
+		if a := do(t, h, httptest.NewRequest(http.MethodGet, query, nil)); a.Code != "InvalidTimeStamp.Expired" {
 			t.Errorf("after the window: %s", a.body)
 		}
 	})

@@ -104,7 +104,7 @@ func TestOversizeBodyIsNotReadOn(t *testing.T) {
 	cfg.MaxBody = 10_000
 	for name, length := range map[string]int64{"announced": 1 << 40, "chunked": -1} {
 		body := &counted{}
-		r := httptest.NewRequest("POST", "/?Format=JSON", io.NopCloser(body))
+		r := httptest.NewRequest(http.MethodPost, "/?Format=JSON", io.NopCloser(body))
 		r.ContentLength = length
 		a := do(t, rpc.New(cfg), r)
 		if a.status != 400 || a.Code != "InvalidParameter" || a.Message != "request body too large" {
@@ -126,7 +126,7 @@ func TestAnswersFormat(t *testing.T) {
 		{"V1 default", altered("WhoAmI", values{"Format": ""}), xmlType},
 		{"V1 json", get("WhoAmI", values{"Format": "json"}), jsonType},
 		{"V1 XML", get("WhoAmI", values{"Format": "xMl"}), xmlType},
-		{"V1 error before anything is known", httptest.NewRequest("PUT", "/?Format=JSON", nil), jsonType},
+		{"V1 error before anything is known", httptest.NewRequest(http.MethodPut, "/?Format=JSON", nil), jsonType},
 		{"V3 default", v3("WhoAmI", nil, nil), jsonType},
 		{"V3 XML", v3("WhoAmI", nil, func(r *http.Request) { r.Header.Set("Accept", "application/XML") }), xmlType},
 		{"V3 error", v3("Nonsense", nil, nil), jsonType},
