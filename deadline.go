@@ -83,18 +83,15 @@ func (t *Task) resendAt(l Limits) time.Time {
 	if !unanswered || len(l.Resend) == 0 {
 		return time.Time{}
 	}
-	n := t.Sends - 1
-	if n >= len(l.Resend) {
-		if t.State == Pending && t.Asked.IsZero() {
-			return time.Time{}
-		}
-		n = len(l.Resend) - 1 // a tombstone is sent until it is acknowledged (HND-5)
-	}
+	n := min(t.Sends-1, len(l.Resend)-1) // the last one again and again, until there is an answer (HND-4, HND-5)
 	return t.Sent.Add(l.Resend[max(n, 0)])
 }
 
-// Fire decides what becomes of a task that fell due.
+// Fire decides what becomes of a task that fell due. Nothing becomes of one that has ended.
 func (t *Task) Fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
+	if !t.State.Live() {
+		return Wait
+	}
 	v := t.fire(now, c, p, l)
 	switch v {
 	case SendRun, SendStop, SendAsk:
@@ -118,14 +115,14 @@ func (t *Task) fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	if at := t.resendAt(l); at.IsZero() || now.Before(at) {
 		return Wait
 	}
-	return t.resend(now, c, l)
+	return t.resend(now, c, p, l)
 }
 
 // resend sends the unanswered message again, if there is anyone who may get it (HND-4).
-func (t *Task) resend(now time.Time, c Contact, l Limits) Verdict {
+func (t *Task) resend(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	switch {
-	case !c.Up || c.Boot != t.Handed:
-		t.Sent = now // nobody to send to; hello sends it when the agent is back
+	case !c.Up || c.Boot != t.Handed: // hello sends it when the agent is back
+		t.Due = earlier(now.Add(l.Resend[len(l.Resend)-1]), t.deadline(p, l))
 		return Wait
 	case t.State == Stopping:
 		return SendStop
@@ -138,7 +135,7 @@ func (t *Task) resend(now time.Time, c Contact, l Limits) Verdict {
 // expire decides about a task whose deadline is over.
 func (t *Task) expire(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
 	switch {
-	case t.State == Pending && t.Handed.Zero():
+	case t.State == Pending && !t.reached():
 		t.finish(Abort, t.undelivered(c), t.Created.Add(p.Delivery), now)
 		return TaskEnded
 	case t.State == Pending && t.Confirmed:
@@ -148,58 +145,59 @@ func (t *Task) expire(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
 		return SendAsk
 	}
 	if c.Up && !c.Since.After(due.Add(-l.Grace)) {
-		t.giveUp(p, now)
+		t.giveUp(due.Add(-l.FireDelay), now, p)
 		return TaskEnded
 	}
 	return t.waitLate(due, now, c, l)
 }
 
-// giveUp ends a task whose agent had every chance to speak and did not.
-func (t *Task) giveUp(p Plan, now time.Time) {
+// giveUp ends a task whose agent had every chance to speak until due and did not (CLK-2).
+func (t *Task) giveUp(due, now time.Time, p Plan) {
 	switch t.State {
 	case Running:
 		t.finish(TimeOut, ExecutionTimeout, t.Started.Add(p.Timeout), now) // TO-1
 	case Stopping:
-		t.finish(Break, TerminationException, now, now) // T18
+		t.finish(Break, TerminationException, due, now) // T18
 	default:
-		t.finish(Break, ExecutionInterrupted, now, now) // AB-1
+		t.finish(Break, ExecutionInterrupted, due, now) // AB-1
 	}
 }
 
 // waitLate lets an agent that was away come back and speak first; when it does not, nobody knows
 // the outcome (LATE-1).
 func (t *Task) waitLate(due, now time.Time, c Contact, l Limits) Verdict {
-	last := due.Add(l.LateResults)
-	if !now.Before(last) || c.Up && now.Sub(c.Since) >= l.Grace {
-		t.finish(Break, ExecutionInterrupted, now, now)
+	over := due.Add(l.LateResults)
+	if c.Up {
+		over = earlier(over, c.Since.Add(l.Grace))
+	}
+	if !now.Before(over) {
+		t.finish(Break, ExecutionInterrupted, over, now)
 		return TaskEnded
 	}
-	t.Due = now.Add(l.Grace)
-	if c.Up {
-		t.Due = c.Since.Add(l.Grace)
-	}
-	if t.Due.After(last) {
-		t.Due = last
-	}
+	t.Due = earlier(over, now.Add(l.Grace))
 	return Wait
 }
 
 // expireAccepted ends an accepted task only when its agent has been away too long (AB-1).
 func (t *Task) expireAccepted(now time.Time, c Contact, l Limits) Verdict {
-	if !c.Up && now.Sub(c.Since) >= l.LateResults {
-		t.finish(Break, ExecutionInterrupted, now, now)
+	if c.Up {
+		t.Due = now.Add(l.LateResults)
+		return Wait
+	}
+	over := later(c.Since, t.Updated).Add(l.LateResults)
+	if !now.Before(over) {
+		t.finish(Break, ExecutionInterrupted, over, now)
 		return TaskEnded
 	}
-	t.Due = now.Add(l.LateResults)
-	if !c.Up {
-		t.Due = c.Since.Add(l.LateResults)
-	}
+	t.Due = over
 	return Wait
 }
 
 // undelivered is the code of a task that no agent got in time (AB-2).
 func (t *Task) undelivered(c Contact) ErrorCode {
 	switch {
+	case !c.Fresh && c.Up:
+		return ClientNotResponse
 	case !c.Fresh:
 		return ClientNotRunning
 	case !c.Up:

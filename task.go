@@ -61,6 +61,9 @@ func (i *Invocation) Plan() Plan {
 	return Plan{Repeat: i.Repeat, Timeout: i.Command.Timeout, Delivery: i.Delivery}
 }
 
+// reached reports whether an agent may have the task: it was handed, or an agent spoke of it.
+func (t *Task) reached() bool { return !t.Handed.Zero() || t.Confirmed }
+
 // move takes the event's way through the table; without one it changes nothing.
 func (t *Task) move(e Event, now time.Time) bool {
 	to, ok := t.State.Next(e)
@@ -80,11 +83,20 @@ func (t *Task) finish(e Event, code ErrorCode, at, now time.Time) bool {
 		return false
 	}
 	t.ErrorCode, t.Finished = code, later(at, t.Started)
-	if code == ExecutionInterrupted || t.State == Error {
-		t.ExitCode = nil
+	switch t.State {
+	case Error, Invalid, Aborted, Cancelled:
+		t.ExitCode = nil // EXI-1
 	}
 	return true
 }
+
+// NewTask is the share of an instance in an invocation, the n-th of its targets (T1).
+func NewTask(v *Invocation, n int, instance string, now time.Time) Task {
+	return Task{TaskKey: TaskKey{v.Seq, n}, Instance: instance, State: Pending, Created: now, Updated: now}
+}
+
+// Await lets a task that cannot be handed to anyone yet wait for its agent.
+func (t *Task) Await(p Plan, l Limits) { t.Due = t.nextDue(p, l) }
 
 // Hand records that the task is about to be sent to the agent of b (HND-1).
 func (t *Task) Hand(b Boot, now time.Time, p Plan, l Limits) {
@@ -101,7 +113,7 @@ func (t *Task) Stop(now time.Time, p Plan, l Limits) bool {
 	if t.State == Stopping || !t.State.Live() {
 		return false // STOP-4, STOP-5
 	}
-	if t.Handed.Zero() {
+	if !t.reached() {
 		t.Stopped = now
 		return t.finish(Cancel, "", now, now)
 	}
@@ -116,15 +128,19 @@ func (t *Task) Release(code ErrorCode, now time.Time) bool {
 	if !t.State.Live() {
 		return false
 	}
-	if t.State == Scheduled || t.Handed.Zero() {
+	if t.State == Scheduled || !t.reached() {
 		return t.finish(Abort, code, now, now)
 	}
 	return t.finish(Break, code, now, now)
 }
 
 // Lose ends a task that was handed to another boot than the one whose agent is here now and does
-// not account for it (HND-4).
+// not account for it (HND-4). A task that was never handed cannot be lost, and one that this very
+// boot has not confirmed yet is sent again instead.
 func (t *Task) Lose(now Boot, at time.Time) bool {
+	if t.Handed.Zero() || now == t.Handed && !t.Confirmed {
+		return false
+	}
 	code := InstanceRestarted
 	switch {
 	case now.Incarnation != t.Handed.Incarnation:
@@ -138,6 +154,14 @@ func (t *Task) Lose(now Boot, at time.Time) bool {
 // later is the later of two times.
 func later(a, b time.Time) time.Time {
 	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// earlier is the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if a.After(b) {
 		return b
 	}
 	return a
