@@ -190,9 +190,37 @@ type Target struct {
 // at most limit + 1. Their presence cannot change before the transaction ends, so that a task is
 // either handed to a link here or seen by the hello that comes after.
 func (t *Tx) Targets(account, region string, of orderly.Target, limit int) ([]Target, error) {
+	return targets(account, region, of, func(w where) (*sql.Rows, error) {
+		return t.query(targetQuery(w, limit)+t.db.dialect.forShare, w.args...)
+	})
+}
+
+// Targets finds instances for an invocation without holding anybody up.
+func (db *DB) Targets(ctx context.Context, account, region string, of orderly.Target, limit int) ([]Target, error) {
+	return targets(account, region, of, func(w where) (*sql.Rows, error) {
+		return db.reads.QueryContext(ctx, targetQuery(w, limit), w.args...)
+	})
+}
+
+func targetQuery(w where, limit int) string {
+	return fmt.Sprintf(`select i.id, i.name, i.resource_group, i.os, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from %s%s order by i.seq limit %d`,
+		instanceRows, w.String(), limit+1)
+}
+
+func targets(account, region string, of orderly.Target, query func(where) (*sql.Rows, error)) ([]Target, error) {
+	var tags []orderly.Tag
+	for _, g := range of.Tags {
+		if g.Key != orderly.AllTag {
+			tags = append(tags, g)
+		} else if g.Value != "" {
+			return nil, nil // the built-in tag has the empty value
+		}
+	}
 	var list []Target
 	for _, ids := range batches(of.Instances, 1000) {
-		found, err := t.targets(account, region, ids, of.Tags, limit)
+		w := InstanceFilter{Account: account, Region: region, IDs: ids, Tags: tags}.where(time.Time{})
+		rows, err := query(w)
+		found, err := collect(rows, err, scanTarget)
 		if err != nil {
 			return nil, err
 		}
@@ -201,25 +229,12 @@ func (t *Tx) Targets(account, region string, of orderly.Target, limit int) ([]Ta
 	return list, nil
 }
 
-func (t *Tx) targets(account, region string, ids []string, tags []orderly.Tag, limit int) ([]Target, error) {
-	f := InstanceFilter{Account: account, Region: region, IDs: ids}
-	for _, g := range tags {
-		if g.Key != orderly.AllTag {
-			f.Tags = append(f.Tags, g)
-		} else if g.Value != "" {
-			return nil, nil // the built-in tag has the empty value
-		}
-	}
-	w := f.where(t.Now)
-	rows, err := t.query(fmt.Sprintf(`select i.id, i.name, i.resource_group, i.os, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from %s%s order by i.seq limit %d%s`,
-		instanceRows, w.String(), limit+1, t.db.dialect.forShare), w.args...)
-	return collect(rows, err, func(r *sql.Rows) (Target, error) {
-		var g Target
-		var linked, heartbeat int64
-		err := r.Scan(&g.ID, &g.Name, &g.ResourceGroup, &g.OS, &g.Presence.Link, &g.Presence.Boot.Incarnation, &g.Presence.Boot.ID, &linked, &heartbeat)
-		g.Presence.LinkedAt, g.Presence.Heartbeat = orderly.FromMillis(linked), orderly.FromMillis(heartbeat)
-		return g, err
-	})
+func scanTarget(r *sql.Rows) (Target, error) {
+	var g Target
+	var linked, heartbeat int64
+	err := r.Scan(&g.ID, &g.Name, &g.ResourceGroup, &g.OS, &g.Presence.Link, &g.Presence.Boot.Incarnation, &g.Presence.Boot.ID, &linked, &heartbeat)
+	g.Presence.LinkedAt, g.Presence.Heartbeat = orderly.FromMillis(linked), orderly.FromMillis(heartbeat)
+	return g, err
 }
 
 // batches cuts a list into pieces of at most n; an empty list is one empty piece.

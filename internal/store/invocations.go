@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -95,10 +96,20 @@ func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
 	if _, err = t.exec(`delete from tags where kind = $1 and resource in (select id from invocations where seq = $2)`, taggedInvocation, seq); err != nil {
 		return false, err
 	}
+	if _, err = t.exec(`delete from client_tokens where answer like (select '%' || id || '%' from invocations where seq = $1)`, seq); err != nil {
+		return false, err
+	}
 	if _, err = t.exec(`delete from invocations where seq = $1`, seq); err != nil {
 		return false, err
 	}
 	return true, t.DropUnkept([]string{command})
+}
+
+// Unbuilt reports whether an invocation is still being made.
+func (db *DB) Unbuilt(ctx context.Context, id string) (bool, error) {
+	var n int
+	err := db.reads.QueryRowContext(ctx, `select count(*) from invocations where id = $1 and building = 1`, id).Scan(&n)
+	return n > 0, err
 }
 
 // FindInvocation finds an invocation of an account by its ID; ErrNotFound when there is none.

@@ -104,3 +104,35 @@ func (t *Tx) AddActivity(done map[string]int, started map[string]time.Time) erro
 func (db *DB) CountLinks(ctx context.Context) (n int, err error) {
 	return n, db.reads.QueryRowContext(ctx, `select count(*) from presence where link <> ''`).Scan(&n)
 }
+
+// A Contact is a live task with what is known of its instance now.
+type Contact struct {
+	Task         orderly.Task
+	Name         string
+	Deregistered bool
+	Presence     orderly.Presence
+}
+
+// Contacts finds the live tasks of an invocation with their instances, for a change.
+func (t *Tx) Contacts(seq int64) ([]Contact, error) {
+	rows, err := t.query(`select `+taskColumns+`, i.name, i.deregistered, p.link, p.incarnation, p.boot, p.linked, p.heartbeat
+		from tasks t join instances i on i.id = t.instance join presence p on p.instance = t.instance
+		where t.invocation = $1 and t.live = 1 order by t.ordinal`+forShareOf(t, "p"), seq)
+	return collect(rows, err, func(r *sql.Rows) (Contact, error) {
+		var c Contact
+		var gone, linked, heartbeat int64
+		places, finish := taskFields(&c.Task)
+		err := r.Scan(append(places, &c.Name, &gone, &c.Presence.Link, &c.Presence.Boot.Incarnation, &c.Presence.Boot.ID, &linked, &heartbeat)...)
+		finish()
+		c.Deregistered = gone != 0
+		c.Presence.LinkedAt, c.Presence.Heartbeat = orderly.FromMillis(linked), orderly.FromMillis(heartbeat)
+		return c, err
+	})
+}
+
+func forShareOf(t *Tx, alias string) string {
+	if t.db.dialect.forShare == "" {
+		return ""
+	}
+	return t.db.dialect.forShare + " of " + alias
+}

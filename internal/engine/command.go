@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/store"
+)
+
+// A Repetition is what a request says about being sent again (rules TOK-1, TOK-2).
+type Repetition struct {
+	Operation string
+	Token     string // ClientToken, "" for none
+	Digest    []byte // of all parameters of the operation
+}
+
+// maxToken is the length of a client token (rule CMD-3).
+const maxToken = 64
+
+func (r Repetition) check() error {
+	if len(r.Token) > maxToken {
+		return orderly.ClientTokenMalformed
+	}
+	for i := range len(r.Token) {
+		if c := r.Token[i]; c < ' ' || c > '~' {
+			return orderly.ClientTokenMalformed
+		}
+	}
+	return nil
+}
+
+// CheckRegion finds whether a region exists.
+func (e *Engine) CheckRegion(region string) error {
+	if !slices.Contains(e.cfg.Regions, region) {
+		return orderly.RegionUnknown
+	}
+	return nil
+}
+
+// once runs make in a transaction unless the request was answered before; it returns the answer,
+// and whether it is that of the request before.
+func (e *Engine) once(ctx context.Context, c orderly.Caller, region string, r Repetition, make func(*store.Tx) (string, error)) (answer string, again bool, err error) {
+	if err := r.check(); err != nil {
+		return "", false, err
+	}
+	err = e.db.Write(ctx, store.Interactive, func(tx *store.Tx) error {
+		again = false
+		k := store.ClientToken{Account: c.Account, Region: region, Operation: r.Operation, Token: r.Token, Digest: r.Digest}
+		if r.Token != "" {
+			before, found, err := tx.Replayed(k)
+			if err != nil {
+				return err
+			}
+			if found {
+				answer, again = before.Answer, true
+				return sameRequest(before, r)
+			}
+		}
+		if answer, err = make(tx); err != nil || r.Token == "" {
+			return err
+		}
+		k.Answer = answer
+		return tx.Remember(k)
+	})
+	if errors.Is(err, store.ErrTaken) && r.Token != "" {
+		return "", false, orderly.ClientTokenInWork
+	}
+	return answer, again, err
+}
+
+func sameRequest(before store.ClientToken, r Repetition) error {
+	if string(before.Digest) != string(r.Digest) {
+		return orderly.ClientTokenMismatch
+	}
+	return nil
+}
+
+// CreateCommand stores a command that is kept and returns its ID.
+func (e *Engine) CreateCommand(ctx context.Context, c orderly.Caller, cmd orderly.Command, r Repetition) (string, error) {
+	if err := e.CheckRegion(cmd.Region); err != nil {
+		return "", err
+	}
+	if err := cmd.Check(e.cfg.Command); err != nil {
+		return "", err
+	}
+	if err := orderly.CheckTags(cmd.Tags); err != nil {
+		return "", err
+	}
+	id, _, err := e.once(ctx, c, cmd.Region, r, func(tx *store.Tx) (string, error) {
+		cmd.Kept = true
+		return e.addCommand(tx, c, &cmd)
+	})
+	return id, err
+}
+
+// addCommand stores a new command, minding the quota when it is kept.
+func (e *Engine) addCommand(tx *store.Tx, c orderly.Caller, cmd *orderly.Command) (string, error) {
+	cmd.Account = c.Account
+	if cmd.Kept {
+		n, err := tx.CountCommands(cmd.Account, cmd.Region)
+		if err != nil {
+			return "", err
+		}
+		if n >= e.cfg.CommandQuota {
+			return "", orderly.CommandQuota
+		}
+	}
+	cmd.Seq, cmd.Created = e.db.NextSeq(), tx.Now
+	cmd.ID = orderly.NewID(orderly.CommandPrefix, cmd.Region, cmd.Seq)
+	return cmd.ID, tx.AddCommand(*cmd)
+}
+
+// DeleteCommand removes a command that no unfinished invocation uses (rules DEL-1, DEL-2).
+func (e *Engine) DeleteCommand(ctx context.Context, c orderly.Caller, region, id string) error {
+	if err := e.CheckRegion(region); err != nil {
+		return err
+	}
+	return e.db.Write(ctx, store.Interactive, func(tx *store.Tx) error {
+		cmd, err := tx.Command(c.Account, region, id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !cmd.Kept {
+			return orderly.CommandUnknown
+		}
+		if err != nil {
+			return err
+		}
+		used, err := tx.InUse(id)
+		if err != nil {
+			return err
+		}
+		if used {
+			return orderly.CommandInUse
+		}
+		return tx.DeleteCommand(id)
+	})
+}

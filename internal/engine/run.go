@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/store"
+)
+
+// A Request asks to run a command on instances.
+type Request struct {
+	Region string
+	Target orderly.Target
+
+	// Command is the new command to run, or with InvokeCommand only its ID and what this invocation
+	// sets differently: WorkingDir and Timeout, when they are not zero.
+	Command     orderly.Command
+	KeepCommand bool
+	MaxTags     int    // how many tags may select the targets, by operation (TGT-3)
+	Parameters  string // JSON object
+
+	Repeat        orderly.RepeatMode
+	Frequency     string
+	Termination   orderly.TerminationMode
+	Username      string
+	PasswordName  string
+	ResourceGroup string
+	Tags          []orderly.Tag
+	Delivery      *time.Duration // DeliveryTimeout, nil when it is not given (DLV-1)
+}
+
+// An Answer is what Run and Invoke return.
+type Answer struct {
+	InvokeID  string
+	CommandID string
+}
+
+// DeliveryTimeout's range (rule DLV-1).
+const (
+	minDelivery = 10 * time.Second
+	maxDelivery = 604800 * time.Second
+)
+
+// RunCommand creates a command and runs it at once. When it has returned, nothing is lost any more:
+// the invocation, its tasks and whom they are handed to are in the database.
+func (e *Engine) RunCommand(ctx context.Context, c orderly.Caller, q Request, r Repetition) (Answer, error) {
+	if err := e.CheckRegion(q.Region); err != nil {
+		return Answer{}, err
+	}
+	q.Command.Region, q.Command.Kept = q.Region, q.KeepCommand
+	q.Command.ResourceGroup = q.ResourceGroup
+	if err := q.Command.Check(e.cfg.Command); err != nil {
+		return Answer{}, err
+	}
+	return e.invoke(ctx, c, q, r, func(tx *store.Tx) (orderly.Command, error) {
+		cmd := q.Command
+		cmd.Tags = nil
+		if cmd.Kept {
+			cmd.Tags = q.Tags
+		}
+		_, err := e.addCommand(tx, c, &cmd)
+		return cmd, err
+	})
+}
+
+// InvokeCommand runs a stored command.
+func (e *Engine) InvokeCommand(ctx context.Context, c orderly.Caller, q Request, r Repetition) (Answer, error) {
+	if err := e.CheckRegion(q.Region); err != nil {
+		return Answer{}, err
+	}
+	if err := orderly.CheckWorkingDir(q.Command.WorkingDir); err != nil {
+		return Answer{}, err
+	}
+	if _, err := e.cfg.Command.Timeout(q.Command.Timeout); err != nil {
+		return Answer{}, err
+	}
+	q.KeepCommand = true
+	return e.invoke(ctx, c, q, r, func(tx *store.Tx) (orderly.Command, error) {
+		return e.stored(tx, c, q)
+	})
+}
+
+// stored is the command that InvokeCommand names, with what this invocation sets (CMD-6).
+func (e *Engine) stored(tx *store.Tx, c orderly.Caller, q Request) (orderly.Command, error) {
+	cmd, err := tx.Command(c.Account, q.Region, q.Command.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !cmd.Kept {
+		return cmd, orderly.CommandUnknown
+	}
+	if err != nil {
+		return cmd, err
+	}
+	if q.Command.WorkingDir != "" {
+		cmd.WorkingDir = q.Command.WorkingDir
+	}
+	if q.Command.Timeout != 0 {
+		cmd.Timeout, err = e.cfg.Command.Timeout(q.Command.Timeout)
+	}
+	return cmd, err
+}
+
+// check finds what is wrong with a request's form.
+func (e *Engine) check(q *Request) error {
+	if err := q.Target.Check(e.cfg.MaxTargets, q.MaxTags); err != nil {
+		return err
+	}
+	if err := orderly.CheckTags(q.Tags); err != nil {
+		return err
+	}
+	if q.Delivery != nil && (*q.Delivery < minDelivery || *q.Delivery > maxDelivery) {
+		return orderly.DeliveryTimeoutInvalid
+	}
+	switch q.Termination {
+	case "":
+		q.Termination = orderly.KillProcess
+	case orderly.KillProcess, orderly.KillProcessTree:
+	default:
+		return orderly.TerminationModeUnknown
+	}
+	switch q.Repeat {
+	case "":
+		q.Repeat = orderly.Once
+	case orderly.Once, orderly.Period, orderly.NextRebootOnly, orderly.EveryReboot, orderly.DryRun:
+	default:
+		return orderly.RepeatModeUnknown
+	}
+	if q.Repeat == orderly.Period && q.Frequency == "" {
+		return orderly.FrequencyMissing
+	}
+	if q.Repeat != orderly.Once || q.Frequency != "" {
+		return orderly.NotOffered.Errorf("schedules (RepeatMode other than Once, Frequency)")
+	}
+	return nil
+}
+
+// invoke is what Run and Invoke share. Small invocations, which most are, take one transaction;
+// large ones are built in pieces and shown when they are complete.
+func (e *Engine) invoke(ctx context.Context, c orderly.Caller, q Request, r Repetition, command func(*store.Tx) (orderly.Command, error)) (Answer, error) {
+	if err := e.check(&q); err != nil {
+		return Answer{}, err
+	}
+	b := &building{engine: e}
+	if err := b.survey(ctx, c, q); err != nil {
+		return Answer{}, err
+	}
+	text, again, err := e.once(ctx, c, q.Region, r, func(tx *store.Tx) (string, error) {
+		b.reset()
+		if err := b.begin(tx, c, q, command); err != nil {
+			return "", err
+		}
+		return b.answer(), b.piece(tx)
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	var a Answer
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		return Answer{}, fmt.Errorf("read a remembered answer: %w", err)
+	}
+	if again {
+		return a, e.built(ctx, a)
+	}
+	// From here on the caller's going away changes nothing: it may have been seen by nobody, but a
+	// repetition with its client token gets this invocation.
+	return a, b.finish(context.WithoutCancel(ctx))
+}
+
+// built finds whether the invocation of a repeated request is complete (TOK-1).
+func (e *Engine) built(ctx context.Context, a Answer) error {
+	hidden, err := e.db.Unbuilt(ctx, a.InvokeID)
+	if err == nil && hidden {
+		return orderly.ClientTokenInWork
+	}
+	return err
+}
