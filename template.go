@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -105,7 +106,7 @@ func (c *Command) ParseParameters(text string) (map[string]string, error) {
 		return nil, err
 	}
 	for k := range params {
-		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, k) }) {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.ToLower(n) == strings.ToLower(k) }) {
 			return nil, ParameterUnknown.Errorf("%q", k)
 		}
 	}
@@ -135,7 +136,10 @@ func decodeParameters(text string) (map[string]string, error) {
 			return nil, ParametersTooMany
 		}
 	}
-	if _, err := dec.Token(); err != nil || dec.More() {
+	if _, err := dec.Token(); err != nil {
+		return nil, ParametersMalformed
+	}
+	if _, err := dec.Token(); err != io.EOF {
 		return nil, ParametersMalformed
 	}
 	return params, nil
@@ -173,6 +177,15 @@ func decodeParameter(dec *json.Decoder) (key, value string, err error) {
 // Render is the script that runs on one instance: content with its placeholders replaced. Names
 // that were not passed become empty (rule PAR-4).
 func Render(content []byte, params map[string]string, b Builtins) []byte {
+	return render(content, params, func(_ []byte, name string) []byte {
+		v, _ := b.value(name)
+		return []byte(v)
+	})
+}
+
+// render replaces custom placeholders by their values, and a built-in one by what is made of it
+// and its name.
+func render(content []byte, params map[string]string, replace func(placeholder []byte, name string) []byte) []byte {
 	folded := make(map[string]string, len(params))
 	for k, v := range params {
 		folded[strings.ToLower(k)] = v
@@ -180,18 +193,18 @@ func Render(content []byte, params map[string]string, b Builtins) []byte {
 	return placeholder.ReplaceAllFunc(content, func(m []byte) []byte {
 		name := strings.TrimSpace(string(bytes.Trim(m, "{}")))
 		if sub := builtin.FindStringSubmatch(name); sub != nil {
-			v, _ := b.value(sub[1])
-			return []byte(v)
+			return replace(m, sub[1])
 		}
 		return []byte(folded[strings.ToLower(name)])
 	})
 }
 
-// CheckRendered finds whether the content with its custom parameters is too long (rule SZ-2).
+// CheckRendered finds whether the content with its custom parameters is too long (rule SZ-2); its
+// built-in ones count as they are written.
 func (c *Command) CheckRendered(params map[string]string, l CommandLimits) error {
 	content := c.Content
 	if c.EnableParameter {
-		content = Render(content, params, Builtins{})
+		content = render(content, params, func(placeholder []byte, _ string) []byte { return placeholder })
 	}
 	if base64.StdEncoding.EncodedLen(len(content)) > l.ContentBytes {
 		return ContentTooLong
