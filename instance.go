@@ -127,7 +127,7 @@ func (a *Activation) Admits(now time.Time, from netip.Addr) error {
 	switch {
 	case a.Disabled:
 		return ActivationDisabled
-	case !now.Before(a.Created.Add(a.TTL)):
+	case now.After(a.Created.Add(a.TTL)):
 		return ActivationExpired
 	case a.Registered >= a.Count:
 		return ActivationUsedUp
@@ -165,14 +165,18 @@ func CheckInstanceName(name string, limit int) error {
 	return nil
 }
 
+// parseRange reads an address or a CIDR block; one of IPv4 in the spelling of IPv6 is IPv4.
 func parseRange(s string) (netip.Prefix, error) {
 	if strings.Contains(s, "/") {
 		p, err := netip.ParsePrefix(s)
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		return p.Masked(), err
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil {
 		return netip.Prefix{}, err
 	}
-	return a.Prefix(a.BitLen())
+	return a.Unmap().Prefix(a.Unmap().BitLen())
 }

@@ -46,8 +46,8 @@ func NewID(prefix, region string, seq int64) string {
 	return fmt.Sprintf("%s-%s0%s%s", prefix, regionLetters(region), strings.Repeat("0", max(0, 12-len(tail))), tail)
 }
 
-// regionLetters is the two-letter code that IDs of a region carry: the first two consonants of the
-// name's last word, as in cn-hangzhou → hz.
+// regionLetters is the two-letter code that IDs of a region carry: the published one, as in
+// cn-hangzhou → hz, or the first two letters of the name's last word.
 func regionLetters(region string) string {
 	word := region[strings.LastIndexByte(region, '-')+1:]
 	known := map[string]string{"hangzhou": "hz", "shanghai": "sh", "beijing": "bj", "shenzhen": "sz", "qingdao": "qd", "zhangjiakou": "zj", "chengdu": "cd"}

@@ -18,9 +18,10 @@ type Target struct {
 	Tags      []Tag
 }
 
-// All reports whether t names the built-in tag, whose own limit holds then (rule TGT-7).
+// All reports whether t names the built-in tag, whose own limit holds then (rule TGT-7). With a
+// value that tag selects nothing.
 func (t Target) All() bool {
-	return slices.ContainsFunc(t.Tags, func(g Tag) bool { return g.Key == AllTag })
+	return slices.ContainsFunc(t.Tags, func(g Tag) bool { return g == Tag{Key: AllTag} })
 }
 
 // Check finds what is wrong with a target's form, as a Reason, and collapses duplicates
