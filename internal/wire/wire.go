@@ -51,7 +51,10 @@ func Sender(subject string) string {
 	if !ok {
 		return ""
 	}
-	id, _, _ := strings.Cut(rest, ".")
+	id, kind, ok := strings.Cut(rest, ".")
+	if !ok || kind == "" || strings.Contains(kind, ".") {
+		return ""
+	}
 	return id
 }
 
