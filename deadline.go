@@ -108,6 +108,12 @@ func (t *Task) Fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	return v
 }
 
+// Resent notes that the message that the agent has not answered was sent again, outside of its turn.
+func (t *Task) Resent(now time.Time, p Plan, l Limits) {
+	t.Sent, t.Sends = now, 1
+	t.Due = t.nextDue(p, l)
+}
+
 func (t *Task) fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	if due := t.deadline(p, l); !due.IsZero() && !now.Before(due) {
 		return t.expire(due, now, c, p, l)

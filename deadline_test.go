@@ -32,6 +32,9 @@ func TestUndeliveredTask(t *testing.T) { // T4, AB-2
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			task := pending()
+			if !task.Due.Equal(at(62)) {
+				t.Fatalf("due at %s, want %s", task.Due, at(62))
+			}
 			if v := task.Fire(at(61.999), tt.contact, plan, limit); v != orderly.Wait || !task.Due.Equal(at(62)) {
 				t.Fatalf("before its due time: %v, due at %s, want Wait, due at %s", v, task.Due, at(62)) // CLK-2
 			}
@@ -61,6 +64,20 @@ func TestUnconfirmedHandOutIsSentAgain(t *testing.T) { // HND-4
 	task.Apply(orderly.Report{Number: 1, State: orderly.Pending}, long, limit, at(95))
 	if v := task.Fire(at(121), linked, long, limit); v != orderly.Wait {
 		t.Errorf("an accepted task: %v, want Wait", v)
+	}
+}
+
+// A message that went out of its turn, after a hello, starts the row of repetitions anew (HND-4).
+func TestResentStartsAnew(t *testing.T) {
+	task := handed()
+	task.Fire(at(1), linked, plan, limit)
+	task.Fire(at(4), away(2), plan, limit)
+	task.Resent(at(20), plan, limit)
+	if !task.Due.Equal(at(21)) {
+		t.Errorf("due at %s, want %s", task.Due, at(21))
+	}
+	if v := task.Fire(at(21), linked, plan, limit); v != orderly.SendRun || !task.Due.Equal(at(24)) {
+		t.Errorf("Fire = %v, due at %s, want SendRun, due at %s", v, task.Due, at(24))
 	}
 }
 
@@ -254,7 +271,7 @@ func TestUnansweredTasksEnd(t *testing.T) {
 		p.Timeout = time.Duration(rapid.IntRange(10, 3600).Draw(t, "timeout")) * time.Second
 		slack := l.LateResults + l.Grace
 		task := pending()
-		task.Fire(born, orderly.Contact{}, p, l)
+		task.Await(p, l)
 		last := born.Add(p.Delivery).Add(l.Grace).Add(slack) // asked at the limit, then AB-1
 		kind := rapid.SampledFrom([]string{"undelivered", "handed", "running", "stopping"}).Draw(t, "kind")
 		if kind != "undelivered" {
