@@ -39,9 +39,9 @@ func (e *Engine) CheckRegion(region string) error {
 	return nil
 }
 
-// once runs make in a transaction unless the request was answered before; it returns the answer,
+// Once runs make in a transaction unless the request was answered before; it returns the answer,
 // and whether it is that of the request before.
-func (e *Engine) once(ctx context.Context, c orderly.Caller, region string, r Repetition, make func(*store.Tx) (string, error)) (answer string, again bool, err error) {
+func (e *Engine) Once(ctx context.Context, c orderly.Caller, region string, r Repetition, make func(*store.Tx) (string, error)) (answer string, again bool, err error) {
 	if err := r.check(); err != nil {
 		return "", false, err
 	}
@@ -88,7 +88,7 @@ func (e *Engine) CreateCommand(ctx context.Context, c orderly.Caller, cmd orderl
 	if err := orderly.CheckTags(cmd.Tags); err != nil {
 		return "", err
 	}
-	id, _, err := e.once(ctx, c, cmd.Region, r, func(tx *store.Tx) (string, error) {
+	id, _, err := e.Once(ctx, c, cmd.Region, r, func(tx *store.Tx) (string, error) {
 		cmd.Kept = true
 		return e.addCommand(tx, c, &cmd)
 	})

@@ -75,8 +75,9 @@ type Engine struct {
 	link  Link
 	cfg   Config
 	plans plans
-	start time.Time    // on the store's clock: what was before counts as an outage (LATE-1)
-	idle  atomic.Int64 // reports received and not yet committed (CLK-2)
+	start time.Time // on the store's clock: what was before counts as an outage (LATE-1)
+
+	waiting atomic.Int64 // reports received and not yet committed (CLK-2)
 }
 
 // New makes an engine on a database. Messages to agents go through link.
@@ -129,10 +130,12 @@ type change struct {
 	done    map[string]int
 	started map[string]time.Time
 	ended   map[orderly.State]int
+	effects map[string]int // of reports
 }
 
 func newChange() *change {
-	return &change{deltas: map[int64]*store.Change{}, done: map[string]int{}, started: map[string]time.Time{}, ended: map[orderly.State]int{}}
+	return &change{deltas: map[int64]*store.Change{}, done: map[string]int{}, started: map[string]time.Time{},
+		ended: map[orderly.State]int{}, effects: map[string]int{}}
 }
 
 // note takes up a task that changed from what it was.
@@ -173,6 +176,9 @@ func (c *change) save(tx *store.Tx) error {
 
 // tell counts what was committed.
 func (e *Engine) tell(c *change) {
+	for effect, n := range c.effects {
+		e.count(effect, n)
+	}
 	if e.cfg.Observe.Ended == nil {
 		return
 	}
@@ -181,7 +187,7 @@ func (e *Engine) tell(c *change) {
 	}
 }
 
-// plan finds the plan of an invocation, which never changes.
+// plansOf finds the plans of tasks' invocations.
 func (e *Engine) plansOf(tx *store.Tx, tasks []orderly.Task) (map[int64]orderly.Plan, error) {
 	seqs := make([]int64, len(tasks))
 	for i := range tasks {

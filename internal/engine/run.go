@@ -146,7 +146,7 @@ func (e *Engine) invoke(ctx context.Context, c orderly.Caller, q Request, r Repe
 	if err := b.survey(ctx, c, q); err != nil {
 		return Answer{}, err
 	}
-	text, again, err := e.once(ctx, c, q.Region, r, func(tx *store.Tx) (string, error) {
+	text, again, err := e.Once(ctx, c, q.Region, r, func(tx *store.Tx) (string, error) {
 		b.reset()
 		if err := b.begin(tx, c, q, command); err != nil {
 			return "", err

@@ -13,8 +13,8 @@ import (
 const (
 	instanceColumns = `i.seq, i.id, i.account, i.region, i.name, i.activation, i.public_key, i.machine_id, i.hostname, i.os, i.os_version,
 	i.agent_version, i.intranet_ip, i.internet_ip, i.resource_group, i.registered`
-	presenceColumns = `p.link, p.incarnation, p.boot, p.linked, p.heartbeat, p.completed, p.invoked`
-	instanceRows    = `instances i join presence p on p.instance = i.id`
+	presenceColumns = `p.link, p.incarnation, p.boot, p.linked, p.heartbeat, a.completed, a.invoked`
+	instanceRows    = `instances i join presence p on p.instance = i.id join activity a on a.instance = i.id`
 )
 
 func scanInstance(r interface{ Scan(...any) error }) (orderly.Instance, error) {
@@ -39,8 +39,10 @@ func (t *Tx) AddInstance(i orderly.Instance) error {
 		i.AgentVersion, i.IntranetIP, i.InternetIP, i.ResourceGroup, at); err != nil {
 		return err
 	}
-	if _, err := t.exec(`insert into presence (instance, link, incarnation, boot, linked, heartbeat, completed, invoked)
-		values ($1, '', '', '', $2, $2, 0, 0)`, i.ID, at); err != nil {
+	if _, err := t.exec(`insert into presence (instance, link, incarnation, boot, linked, heartbeat) values ($1, '', '', '', $2, $2)`, i.ID, at); err != nil {
+		return err
+	}
+	if _, err := t.exec(`insert into activity (instance, completed, invoked) values ($1, 0, 0)`, i.ID); err != nil {
 		return err
 	}
 	return t.addTags(taggedInstance, i.ID, i.Account, i.Region, i.Tags)
@@ -49,11 +51,22 @@ func (t *Tx) AddInstance(i orderly.Instance) error {
 // Instance finds one of the fleet for a change; ErrNotFound when there is none.
 func (t *Tx) Instance(id string) (orderly.Instance, error) {
 	i, err := scanInstance(t.row(`select `+instanceColumns+`, `+presenceColumns+` from `+instanceRows+
-		` where i.id = $1 and i.deregistered = 0`+t.db.dialect.forUpdate, id))
+		` where i.id = $1 and i.deregistered = 0`+forUpdateOf(t, "i"), id))
 	if errors.Is(err, errNothing) {
 		return i, ErrNotFound
 	}
 	return i, err
+}
+
+// InstanceByKey finds one of the fleet by its agent's public key; ErrNotFound when there is none.
+func (t *Tx) InstanceByKey(publicKey string) (orderly.Instance, error) {
+	var id string
+	if err := t.row(`select id from instances where public_key = $1 and deregistered = 0`, publicKey).Scan(&id); errors.Is(err, errNothing) {
+		return orderly.Instance{}, ErrNotFound
+	} else if err != nil {
+		return orderly.Instance{}, err
+	}
+	return t.Instance(id)
 }
 
 // Renamed gives an instance another name.
@@ -191,7 +204,7 @@ type Target struct {
 // either handed to a link here or seen by the hello that comes after.
 func (t *Tx) Targets(account, region string, of orderly.Target, limit int) ([]Target, error) {
 	return targets(account, region, of, func(w where) (*sql.Rows, error) {
-		return t.query(targetQuery(w, limit)+t.db.dialect.forShare, w.args...)
+		return t.query(targetQuery(w, limit)+forShareOf(t, "p"), w.args...)
 	})
 }
 
@@ -203,8 +216,8 @@ func (db *DB) Targets(ctx context.Context, account, region string, of orderly.Ta
 }
 
 func targetQuery(w where, limit int) string {
-	return fmt.Sprintf(`select i.id, i.name, i.resource_group, i.os, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from %s%s order by i.seq limit %d`,
-		instanceRows, w.String(), limit+1)
+	return fmt.Sprintf(`select i.id, i.name, i.resource_group, i.os, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from instances i join presence p on p.instance = i.id%s order by i.seq limit %d`,
+		w.String(), limit+1)
 }
 
 func targets(account, region string, of orderly.Target, query func(where) (*sql.Rows, error)) ([]Target, error) {

@@ -225,6 +225,13 @@ func (t *Tx) DueInvocations(at time.Time, limit int) ([]int64, error) {
 	return collect(rows, err, func(r *sql.Rows) (seq int64, err error) { return seq, r.Scan(&seq) })
 }
 
+// AnyDue reports whether there may be a due invocation, without holding anybody up.
+func (db *DB) AnyDue(ctx context.Context, at time.Time) (bool, error) {
+	var n int
+	err := db.reads.QueryRowContext(ctx, `select count(*) from (select 1 from invocations where next_due > 0 and next_due <= $1 and building = 0 limit 1) due`, orderly.Millis(at)).Scan(&n)
+	return n > 0, err
+}
+
 // Redue sets when an invocation must be looked at again, from the dues its tasks have now.
 func (t *Tx) Redue(seq int64) error {
 	_, err := t.exec(`update invocations set next_due = coalesce((select min(due) from tasks where invocation = $1 and due > 0), 0) where seq = $1`, seq)

@@ -3,14 +3,25 @@ package store
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/orderly-run/orderly"
 )
 
-// Presences finds what is known of the agents of instances of the fleet, for a change; who is not
-// one of the fleet is left out.
+// LockPresences finds what is known of the agents of instances of the fleet, for a change; who is
+// not one of the fleet is left out.
+func (t *Tx) LockPresences(ids []string) (map[string]orderly.Presence, error) {
+	return t.presences(ids, forUpdateOf(t, "p"))
+}
+
+// Presences finds the same as it is now, without holding anybody up.
 func (t *Tx) Presences(ids []string) (map[string]orderly.Presence, error) {
+	return t.presences(ids, "")
+}
+
+func (t *Tx) presences(ids []string, lock string) (map[string]orderly.Presence, error) {
 	found := map[string]orderly.Presence{}
 	for _, piece := range batches(ids, 1000) {
 		if len(piece) == 0 {
@@ -20,7 +31,7 @@ func (t *Tx) Presences(ids []string) (map[string]orderly.Presence, error) {
 		w.add("i.deregistered = 0")
 		w.in("p.instance", piece)
 		rows, err := t.query(`select p.instance, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from presence p join instances i on i.id = p.instance`+
-			w.String()+` order by p.instance`+forUpdateOf(t, "p"), w.args...)
+			w.String()+` order by p.instance`+lock, w.args...)
 		_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 			var id string
 			var p orderly.Presence
@@ -67,7 +78,8 @@ func (t *Tx) Linked(links []Link) error {
 // Unlinked stores, by instance, links that went down; a newer link of the same instance stays up.
 func (t *Tx) Unlinked(links map[string]string) error {
 	var rows [][]any
-	for instance, link := range links {
+	for _, instance := range slices.Sorted(maps.Keys(links)) {
+		link := links[instance]
 		rows = append(rows, []any{instance, link, orderly.Millis(t.Now)})
 	}
 	_, err := t.each(`update presence set link = '', linked = $3 where instance = $1 and link = $2`, rows)
@@ -83,8 +95,8 @@ func (t *Tx) UnlinkAll() error {
 // Alive stores signs of life by instance.
 func (t *Tx) Alive(at map[string]time.Time) error {
 	var rows [][]any
-	for instance, seen := range at {
-		rows = append(rows, []any{instance, orderly.Millis(seen)})
+	for _, instance := range slices.Sorted(maps.Keys(at)) {
+		rows = append(rows, []any{instance, orderly.Millis(at[instance])})
 	}
 	_, err := t.each(`update presence set heartbeat = $2 where instance = $1 and heartbeat < $2`, rows)
 	return err
@@ -93,10 +105,10 @@ func (t *Tx) Alive(at map[string]time.Time) error {
 // AddActivity counts ended tasks and newest starts by instance (rule HB-3).
 func (t *Tx) AddActivity(done map[string]int, started map[string]time.Time) error {
 	var rows [][]any
-	for instance, n := range done {
-		rows = append(rows, []any{instance, n, orderly.Millis(started[instance])})
+	for _, instance := range slices.Sorted(maps.Keys(done)) {
+		rows = append(rows, []any{instance, done[instance], orderly.Millis(started[instance])})
 	}
-	_, err := t.each(`update presence set completed = completed + $2, invoked = case when invoked < $3 then $3 else invoked end where instance = $1`, rows)
+	_, err := t.each(`update activity set completed = completed + $2, invoked = case when invoked < $3 then $3 else invoked end where instance = $1`, rows)
 	return err
 }
 

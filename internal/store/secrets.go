@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -46,6 +47,20 @@ func (b *box) open(sealed []byte, context string) ([]byte, error) {
 		return nil, fmt.Errorf("unseal %s: is this the secret file that the database was made with? %w", context, err)
 	}
 	return plain, nil
+}
+
+// Seal makes a text that only servers of this database can read back, by Unseal.
+func (db *DB) Seal(plain []byte) string {
+	return base64.StdEncoding.EncodeToString(db.box.seal(plain, "sealed text"))
+}
+
+// Unseal reads what Seal made.
+func (db *DB) Unseal(sealed string) ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("unseal: %w", err)
+	}
+	return db.box.open(raw, "sealed text")
 }
 
 // Secret is the secret that all servers on this database share under a name: the stored one, or

@@ -85,8 +85,8 @@ func values(keys []orderly.TaskKey) string {
 }
 
 // tasksWhere finds at most limit tasks for a change, in the order of keys.
-func (t *Tx) tasksWhere(w where, limit int) ([]orderly.Task, error) {
-	q := `select ` + taskColumns + `, t.output from tasks t` + w.String() + ` order by t.invocation, t.ordinal limit ` + w.arg(limit) + forUpdateOf(t, "t")
+func (t *Tx) tasksWhere(w where, limit int, lock string) ([]orderly.Task, error) {
+	q := `select ` + taskColumns + `, t.output from tasks t` + w.String() + ` order by t.invocation, t.ordinal limit ` + w.arg(limit) + lock
 	rows, err := t.query(q, w.args...)
 	return collect(rows, err, scanTask)
 }
@@ -102,7 +102,7 @@ func (t *Tx) LiveTasks(instances []string) ([]orderly.Task, error) {
 		w.add("t.live = 1")
 		w.in("t.instance", piece)
 		w.add("exists (select 1 from invocations v where v.seq = t.invocation and v.building = 0)")
-		found, err := t.tasksWhere(w, 1<<20)
+		found, err := t.tasksWhere(w, 1<<20, t.db.dialect.forUpdate)
 		if err != nil {
 			return nil, err
 		}
@@ -116,16 +116,17 @@ func (t *Tx) InvocationTasks(seq int64, after, limit int) ([]orderly.Task, error
 	var w where
 	w.add("t.invocation = ?", seq)
 	w.add("t.ordinal > ?", after)
-	return t.tasksWhere(w, limit)
+	return t.tasksWhere(w, limit, t.db.dialect.forUpdate)
 }
 
-// DueTasks finds the tasks of one invocation that fell due, for a change.
+// DueTasks finds the tasks of one invocation that fell due, for a change; those that somebody else
+// is changing just now are left out.
 func (t *Tx) DueTasks(seq int64, at time.Time, limit int) ([]orderly.Task, error) {
 	var w where
 	w.add("t.invocation = ?", seq)
 	w.add("t.due > 0")
 	w.add("t.due <= ?", orderly.Millis(at))
-	return t.tasksWhere(w, limit)
+	return t.tasksWhere(w, limit, t.db.dialect.skipLocked)
 }
 
 // TasksOn finds the tasks of an invocation on instances, for a change.
@@ -133,7 +134,7 @@ func (t *Tx) TasksOn(seq int64, instances []string) ([]orderly.Task, error) {
 	var w where
 	w.add("t.invocation = ?", seq)
 	w.in("t.instance", instances)
-	return t.tasksWhere(w, len(instances))
+	return t.tasksWhere(w, len(instances), t.db.dialect.forUpdate)
 }
 
 // SaveTasks stores what has changed of tasks that this transaction read; a nil Output stays as it

@@ -98,9 +98,15 @@ create table presence (
     incarnation text not null,
     boot        text not null,
     linked      bigint not null, -- when the link last came up or went down
-    heartbeat   bigint not null,
-    completed   bigint not null, -- tasks ended on it
-    invoked     bigint not null  -- start of its newest run
+    heartbeat   bigint not null
+);
+
+-- What an instance has done; apart from presence, so that reports and hellos do not wait for each
+-- other.
+create table activity (
+    instance  text primary key,
+    completed bigint not null, -- tasks ended on it
+    invoked   bigint not null  -- start of its newest run
 );
 
 create table commands (

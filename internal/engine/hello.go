@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/store"
+)
+
+// A Greeting is a link that came up: the first message of an agent's process.
+type Greeting struct {
+	store.Link
+	Digest func(tasks []orderly.TaskKey) bool // whether the agent holds exactly these tasks
+	Listed bool                               // Tasks is the agent's whole list
+	Tasks  []orderly.TaskKey
+	Usurps string // a link of the same instance that is known to be dead
+}
+
+// An Admission is what became of a Greeting.
+type Admission struct {
+	Unknown bool   // not one of the fleet any more
+	Rival   string // another link that holds the instance
+	List    bool   // the agent must greet again with the list of its tasks
+}
+
+// Greet stores links that came up and squares their tasks with the rows (HND-4): what waited is
+// handed over, what was handed and not taken up is sent again, what the agent cannot know any more
+// ends. When it has returned, all of it is durable. Admissions are in the order of the greetings.
+func (e *Engine) Greet(ctx context.Context, greetings []Greeting) ([]Admission, error) {
+	var c *change
+	var send []Message
+	var admitted []Admission
+	err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) (err error) {
+		c = newChange()
+		admitted, send, err = e.greet(tx, greetings, c)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.tell(c)
+	e.send(send)
+	return admitted, nil
+}
+
+func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admission, []Message, error) {
+	ids := make([]string, len(greetings))
+	for i := range greetings {
+		ids[i] = greetings[i].Instance
+	}
+	known, err := tx.LockPresences(ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	tasks, err := tx.LiveTasks(ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	live := map[string][]orderly.Task{}
+	for _, t := range tasks {
+		live[t.Instance] = append(live[t.Instance], t)
+	}
+	admitted := make([]Admission, len(greetings))
+	var links []store.Link
+	var send []Message
+	for i, g := range greetings {
+		p, ok := known[g.Instance]
+		if !ok {
+			admitted[i].Unknown = true
+			continue
+		}
+		if p.Link != "" && p.Link != g.ID && p.Link != g.Usurps {
+			admitted[i].Rival = p.Link
+			continue
+		}
+		if needsList(g, live[g.Instance]) {
+			admitted[i].List = true
+			continue
+		}
+		links = append(links, g.Link)
+		msgs, err := e.square(tx, g, live[g.Instance], c)
+		if err != nil {
+			return nil, nil, err
+		}
+		send = append(send, msgs...)
+	}
+	if err := tx.Linked(links); err != nil {
+		return nil, nil, err
+	}
+	return admitted, send, c.save(tx)
+}
+
+// needsList reports whether the agent's list must be seen: when it differs from what it ought to
+// hold.
+func needsList(g Greeting, live []orderly.Task) bool {
+	if g.Listed {
+		return false
+	}
+	var handed []orderly.TaskKey
+	for _, t := range live {
+		if !t.Handed.Zero() {
+			handed = append(handed, t.TaskKey)
+		}
+	}
+	return !g.Digest(handed)
+}
+
+// square brings the live tasks of an instance in line with what its agent holds.
+func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change) ([]Message, error) {
+	if len(live) == 0 {
+		return nil, nil
+	}
+	holds := map[orderly.TaskKey]bool{}
+	for _, k := range g.Tasks {
+		holds[k] = true
+	}
+	seqs := make([]int64, len(live))
+	for i := range live {
+		seqs[i] = live[i].Invocation
+	}
+	of, err := tx.InvocationsBySeq(seqs)
+	if err != nil {
+		return nil, err
+	}
+	var send []Message
+	for _, t := range live {
+		before := t
+		v := of[t.Invocation]
+		accounted := !g.Listed || holds[t.TaskKey] // without a list the digests agreed
+		if m, ok := e.squareTask(tx, g, &t, &v, accounted); ok {
+			send = append(send, m)
+		}
+		if t.State != before.State || t.Due != before.Due || t.Handed != before.Handed {
+			c.note(before, t)
+		}
+	}
+	return send, nil
+}
+
+// squareTask does so for one task; it returns the message to send, if any.
+func (e *Engine) squareTask(tx *store.Tx, g Greeting, t *orderly.Task, v *orderly.Invocation, accounted bool) (Message, bool) {
+	m := Message{Instance: g.Instance, Link: g.ID, Task: t.TaskKey, Boot: g.Boot}
+	p, l := v.Plan(), e.cfg.Limits
+	switch {
+	case t.Handed.Zero():
+		if left := v.Delivery - tx.Now.Sub(t.Created); left > 0 {
+			t.Hand(g.Boot, tx.Now, p, l)
+			m.Kind, m.Allowed, m.Of = SendRun, left, v
+			return m, true
+		}
+		return m, false // its deadline is about to fire
+	case !accounted && (t.Handed != g.Boot || t.Confirmed && t.State != orderly.Stopping):
+		t.Lose(g.Boot, tx.Now)
+		return m, false
+	case t.State == orderly.Stopping:
+		m.Kind = SendStop
+	case !t.Asked.IsZero():
+		m.Kind = SendExpire
+	case !accounted:
+		left := v.Delivery - tx.Now.Sub(t.Created)
+		if left <= 0 {
+			return m, false
+		}
+		m.Kind, m.Allowed, m.Of = SendRun, left, v
+	default:
+		return m, false // the agent has it and will speak
+	}
+	t.Resent(tx.Now, p, l)
+	m.Boot = t.Handed
+	return m, true
+}
+
+// Lost stores, by instance, links that went down.
+func (e *Engine) Lost(ctx context.Context, links map[string]string) error {
+	return e.db.Write(ctx, store.Mass, func(tx *store.Tx) error { return tx.Unlinked(links) })
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/store"
+)
+
+// maxBatch is how many reports one transaction takes.
+const maxBatch = 1000
+
+// Report applies reports. When it returns nil all of them are durable and may be acknowledged
+// (REP-1): applied, kept as late results, or known to have no effect. Reports that cannot be stored
+// one by one are kept raw and count as done; an error means that the database did not work.
+func (e *Engine) Report(ctx context.Context, reports []orderly.Report) error {
+	for len(reports) > maxBatch {
+		if err := e.report(ctx, reports[:maxBatch]); err != nil {
+			return err
+		}
+		reports = reports[maxBatch:]
+	}
+	return e.report(ctx, reports)
+}
+
+func (e *Engine) report(ctx context.Context, reports []orderly.Report) error {
+	if len(reports) == 0 {
+		return nil
+	}
+	e.waiting.Add(int64(len(reports)))
+	defer e.waiting.Add(-int64(len(reports)))
+	c := newChange()
+	err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) error {
+		c = newChange()
+		return e.apply(tx, reports, c)
+	})
+	if err == nil {
+		e.tell(c)
+		return nil
+	}
+	if ctx.Err() != nil || len(reports) > 1 && e.db.Ready(ctx) != nil {
+		return err
+	}
+	return e.split(ctx, reports, err)
+}
+
+// split finds the report that cannot be stored among those that failed together (design: one bad
+// row must not hold up the others).
+func (e *Engine) split(ctx context.Context, reports []orderly.Report, cause error) error {
+	if len(reports) > 1 {
+		half := len(reports) / 2
+		return errors.Join(e.report(ctx, reports[:half]), e.report(ctx, reports[half:]))
+	}
+	r := reports[0]
+	err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) error {
+		return tx.AddRefused(r.Instance, cause.Error(), rawReport(r))
+	})
+	if err != nil {
+		return errors.Join(cause, err) // the database as a whole does not work
+	}
+	e.cfg.Log.Error("report refused", "instance", r.Instance, "invocation", r.Task.Invocation, "ordinal", r.Task.Ordinal, "err", cause)
+	e.count("refused", 1)
+	return nil
+}
+
+// apply applies reports in one transaction, each task's in order of their numbers.
+func (e *Engine) apply(tx *store.Tx, reports []orderly.Report, c *change) error {
+	byTask := map[orderly.TaskKey][]orderly.Report{}
+	for _, r := range reports {
+		byTask[r.Task] = append(byTask[r.Task], r)
+	}
+	keys := make([]orderly.TaskKey, 0, len(byTask))
+	for k := range byTask {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, orderly.TaskKey.Compare)
+	tasks, err := tx.Tasks(keys)
+	if err != nil {
+		return err
+	}
+	plans, err := e.plansOf(tx, tasks)
+	if err != nil {
+		return err
+	}
+	var late []orderly.Report
+	for _, t := range tasks {
+		late = append(late, e.applyTo(t, byTask[t.TaskKey], plans[t.Invocation], tx.Now, c)...)
+	}
+	c.effects["unknown"] += len(keys) - len(tasks)
+	if err := tx.AddLate(late); err != nil {
+		return err
+	}
+	return c.save(tx)
+}
+
+// applyTo applies the reports on one task and returns those that came late.
+func (e *Engine) applyTo(t orderly.Task, reports []orderly.Report, p orderly.Plan, now time.Time, c *change) (late []orderly.Report) {
+	slices.SortFunc(reports, func(a, b orderly.Report) int { return int(a.Number - b.Number) })
+	before, applied := t, false
+	for _, r := range reports {
+		if r.Instance != t.Instance {
+			c.effects["foreign"]++ // another instance's task: no effect (REP-1)
+			continue
+		}
+		switch t.Apply(r, p, e.cfg.Limits, now) {
+		case orderly.ReportApplied:
+			applied = true
+			c.effects["applied"]++
+		case orderly.ReportLate:
+			late = append(late, r)
+			c.effects["late"]++
+		default:
+			c.effects["repeated"]++
+		}
+	}
+	if applied {
+		c.note(before, t)
+	}
+	return late
+}

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/store"
+)
+
+// Run looks after what falls due until ctx ends: deadlines, messages to send again, and what has
+// expired. Any number of servers do so at once.
+func (e *Engine) Run(ctx context.Context) error {
+	tick := time.NewTicker(e.cfg.Sweep)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		if n%240 == 0 {
+			e.housekeep(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for e.sweep(ctx) {
+		}
+	}
+}
+
+// maxUnbuilt is how long an invocation may be in the making before its maker counts as dead.
+const maxUnbuilt = 5 * time.Minute
+
+// housekeep removes what nobody needs any more, in small steps.
+func (e *Engine) housekeep(ctx context.Context) {
+	for more := true; more && ctx.Err() == nil; {
+		err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) (err error) {
+			more, err = tx.DropUnbuilt(tx.Now.Add(-maxUnbuilt), maxBatch)
+			if err != nil {
+				return err
+			}
+			return tx.Forget(maxBatch)
+		})
+		if err != nil {
+			e.cfg.Log.Error("housekeeping", "err", err)
+			return
+		}
+	}
+}
+
+// sweep handles one invocation with tasks that fell due; it reports whether to go on at once. While
+// reports wait to be committed it waits too: they may say what the deadline is about (CLK-2).
+func (e *Engine) sweep(ctx context.Context) bool {
+	if e.waiting.Load() > 0 || ctx.Err() != nil {
+		return false
+	}
+	now := e.db.Now()
+	if due, err := e.db.AnyDue(ctx, now); err != nil || !due {
+		return false
+	}
+	var c *change
+	var send []Message
+	found := false
+	err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) error {
+		c, send, found = newChange(), nil, false
+		seqs, err := tx.DueInvocations(now, 1)
+		if err != nil || len(seqs) == 0 {
+			return err
+		}
+		found = true
+		send, err = e.fire(tx, seqs[0], c)
+		return err
+	})
+	if err != nil {
+		e.cfg.Log.Error("sweep", "err", err)
+		return false
+	}
+	e.tell(c)
+	e.send(send)
+	return found
+}
+
+// fire decides about the due tasks of one invocation.
+func (e *Engine) fire(tx *store.Tx, seq int64, c *change) ([]Message, error) {
+	tasks, err := tx.DueTasks(seq, tx.Now, maxBatch)
+	if err != nil {
+		return nil, err
+	}
+	of, err := tx.InvocationsBySeq([]int64{seq})
+	if err != nil {
+		return nil, err
+	}
+	v := of[seq]
+	ids := make([]string, len(tasks))
+	for i := range tasks {
+		ids[i] = tasks[i].Instance
+	}
+	presence, err := tx.Presences(ids)
+	if err != nil {
+		return nil, err
+	}
+	var send []Message
+	for _, t := range tasks {
+		before, p := t, presence[t.Instance]
+		verdict := t.Fire(tx.Now, e.contact(p, tx.Now), v.Plan(), e.cfg.Limits)
+		c.note(before, t)
+		if m, ok := e.again(t, p, verdict, &v, tx.Now); ok {
+			send = append(send, m)
+		}
+	}
+	if err := c.save(tx); err != nil {
+		return nil, err
+	}
+	return send, tx.Redue(seq)
+}
+
+// contact is what is known of an agent at the moment of a decision. An outage of the servers or the
+// database counts like one of the link (LATE-1).
+func (e *Engine) contact(p orderly.Presence, now time.Time) orderly.Contact {
+	c := orderly.Contact{Up: p.Link != "", Boot: p.Boot, Since: p.LinkedAt, Fresh: p.Fresh(now, e.cfg.Limits.Fresh)}
+	if h := e.healthySince(); h.After(c.Since) {
+		c.Since = h
+	}
+	return c
+}
+
+// again is the message that a verdict asks for.
+func (e *Engine) again(t orderly.Task, p orderly.Presence, verdict orderly.Verdict, v *orderly.Invocation, now time.Time) (Message, bool) {
+	m := Message{Instance: t.Instance, Link: p.Link, Task: t.TaskKey, Boot: t.Handed}
+	switch verdict {
+	case orderly.SendRun:
+		m.Kind, m.Of, m.Allowed = SendRun, v, v.Delivery-now.Sub(t.Created)
+		return m, m.Allowed > 0
+	case orderly.SendStop:
+		m.Kind = SendStop
+	case orderly.SendAsk:
+		m.Kind = SendExpire
+	default:
+		return m, false
+	}
+	return m, p.Boot == t.Handed
+}
