@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/orderly-run/orderly"
 )
 
 // ErrJournalInUse is returned when another process, or this one, has the journal open.
@@ -17,12 +19,6 @@ var ErrJournalInUse = errors.New("journal is in use by another agent")
 
 // compactFrom is the size below which a journal is never rewritten.
 const compactFrom = 1 << 20
-
-// A TaskKey names one occurrence of a task of this agent.
-type TaskKey struct {
-	Seq     int64 // the task's number, made by the server
-	Ordinal int   // 0, 1, 2 ... for the occurrences of one task
-}
 
 // A Phase is how far a task came. It never goes back.
 type Phase int8
@@ -44,7 +40,7 @@ type Run struct {
 
 // A Task is what the journal knows of one task that the server has not acknowledged as final.
 type Task struct {
-	Key      TaskKey
+	Key      orderly.TaskKey
 	Phase    Phase
 	Stopped  bool // it has a tombstone: it must not be started any more
 	Rebooted bool // Got to Started: the machine was booted again since, so no process is left
@@ -68,7 +64,7 @@ type Journal struct {
 	size        int64
 	compactAt   int64
 	incarnation string
-	tasks       map[TaskKey]*entry
+	tasks       map[orderly.TaskKey]*entry
 	clock       int64 // orders entries
 	live        int64 // bytes that a compaction would keep, about
 	spool       int64 // bytes of reports
@@ -97,28 +93,28 @@ func (j *Journal) Incarnation() string { return j.incarnation }
 func (j *Journal) Copied() bool { return j.copied }
 
 // Got records that a task was taken up, with everything needed to run it.
-func (j *Journal) Got(key TaskKey, job []byte) error {
+func (j *Journal) Got(key orderly.TaskKey, job []byte) error {
 	return j.advance(Got, record{kind: kindGot, key: key, body: job})
 }
 
 // Starting records that the task's process will be started next.
-func (j *Journal) Starting(key TaskKey) error {
+func (j *Journal) Starting(key orderly.TaskKey) error {
 	return j.advance(Starting, record{kind: kindStarting, key: key})
 }
 
 // Started records which process was started.
-func (j *Journal) Started(key TaskKey, run Run) error {
+func (j *Journal) Started(key orderly.TaskKey, run Run) error {
 	return j.advance(Started, record{kind: kindStarted, key: key, body: run.append(nil)})
 }
 
 // Ended records a task's final report. From then on the job is no longer kept. Of several, the
 // first counts.
-func (j *Journal) Ended(key TaskKey, report []byte) error {
+func (j *Journal) Ended(key orderly.TaskKey, report []byte) error {
 	return j.advance(Ended, record{kind: kindEnded, key: key, body: report})
 }
 
 // Tombstone records that a task must not be started any more, whether it is known already or not.
-func (j *Journal) Tombstone(key TaskKey) error {
+func (j *Journal) Tombstone(key orderly.TaskKey) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if e := j.tasks[key]; e != nil && e.Stopped {
@@ -128,7 +124,7 @@ func (j *Journal) Tombstone(key TaskKey) error {
 }
 
 // Acked records that the server knows the task's end, and forgets the task.
-func (j *Journal) Acked(key TaskKey) error {
+func (j *Journal) Acked(key orderly.TaskKey) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.tasks[key] == nil {
@@ -162,7 +158,7 @@ func (j *Journal) Sync() error {
 }
 
 // Task returns what is known of a task, and whether anything is.
-func (j *Journal) Task(key TaskKey) (Task, bool) {
+func (j *Journal) Task(key orderly.TaskKey) (Task, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e, ok := j.tasks[key]
@@ -206,16 +202,16 @@ func (e *entry) view(boot string) Task {
 func (e *entry) running() bool { return e.Phase >= Got && e.Phase <= Started }
 
 // Job returns what Got was given, or nil when the task has ended or never came.
-func (j *Journal) Job(key TaskKey) ([]byte, error) {
+func (j *Journal) Job(key orderly.TaskKey) ([]byte, error) {
 	return j.read(key, func(e *entry) span { return e.job })
 }
 
 // Report returns a task's final report, or nil when it has not ended.
-func (j *Journal) Report(key TaskKey) ([]byte, error) {
+func (j *Journal) Report(key orderly.TaskKey) ([]byte, error) {
 	return j.read(key, func(e *entry) span { return e.report })
 }
 
-func (j *Journal) read(key TaskKey, part func(*entry) span) ([]byte, error) {
+func (j *Journal) read(key orderly.TaskKey, part func(*entry) span) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e, ok := j.tasks[key]

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/orderly-run/orderly"
 )
 
 // Compact rewrites the journal without what is forgotten. It happens by itself when the file is
@@ -39,7 +41,7 @@ func (j *Journal) rewrite() error {
 	if err != nil {
 		return err
 	}
-	c := &compaction{j: j, file: tmp, w: bufio.NewWriterSize(tmp, 64<<10), moved: map[TaskKey]*entry{}}
+	c := &compaction{j: j, file: tmp, w: bufio.NewWriterSize(tmp, 64<<10), moved: map[orderly.TaskKey]*entry{}}
 	err = errors.Join(c.run(), tmp.Sync())
 	if err == nil {
 		err = os.Rename(tmp.Name(), j.path)
@@ -62,7 +64,7 @@ type compaction struct {
 	w     *bufio.Writer
 	size  int64
 	buf   []byte
-	moved map[TaskKey]*entry
+	moved map[orderly.TaskKey]*entry
 }
 
 // run writes the tasks of earlier boots first, under a head that says so. The last head is the
@@ -136,7 +138,7 @@ func (c *compaction) task(e *entry) (err error) {
 	return err
 }
 
-func (c *compaction) move(kind byte, key TaskKey, from span) (span, error) {
+func (c *compaction) move(kind byte, key orderly.TaskKey, from span) (span, error) {
 	body, err := c.j.load(from)
 	if err != nil {
 		return span{}, err

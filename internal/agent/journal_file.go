@@ -10,6 +10,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+
+	"github.com/orderly-run/orderly"
 )
 
 // The file is a sequence of frames:
@@ -17,7 +19,7 @@ import (
 //	length of the rest, without the checksum   4 bytes, little endian, never 0
 //	CRC-32C of the rest                        4 bytes, little endian
 //	kind                                       1 byte
-//	Seq, Ordinal                               varints
+//	Invocation, Ordinal                             varints
 //	body                                       what the kind needs
 //
 // A head says to whom the file belongs and under which boot the records behind it were written. A
@@ -55,7 +57,7 @@ var phases = map[byte]Phase{
 
 type record struct {
 	kind byte
-	key  TaskKey
+	key  orderly.TaskKey
 	body []byte
 }
 
@@ -71,7 +73,7 @@ func appendFrame(b []byte, r record) (_ []byte, body int, err error) {
 	at := len(b)
 	b = append(b, make([]byte, frameHead)...)
 	b = append(b, r.kind)
-	b = binary.AppendVarint(b, r.key.Seq)
+	b = binary.AppendVarint(b, r.key.Invocation)
 	b = binary.AppendVarint(b, int64(r.key.Ordinal))
 	body = len(b)
 	b = append(b, r.body...)
@@ -118,7 +120,7 @@ func parseRecord(b []byte) (record, error) {
 	if m <= 0 {
 		return record{}, errMalformed
 	}
-	return record{kind: b[0], key: TaskKey{Seq: seq, Ordinal: int(ordinal)}, body: b[1+n+m:]}, nil
+	return record{kind: b[0], key: orderly.TaskKey{Invocation: seq, Ordinal: int(ordinal)}, body: b[1+n+m:]}, nil
 }
 
 // OpenJournal opens the agent's journal at path, or makes one. boot identifies the machine's current
@@ -132,7 +134,7 @@ func OpenJournal(path, boot string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", path, err)
 	}
-	j := &Journal{path: path, boot: boot, lock: lock, compactAt: compactFrom, tasks: map[TaskKey]*entry{}}
+	j := &Journal{path: path, boot: boot, lock: lock, compactAt: compactFrom, tasks: map[orderly.TaskKey]*entry{}}
 	if err := j.open(); err != nil {
 		if j.file != nil {
 			j.file.Close()

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/agent"
 )
 
@@ -23,7 +24,7 @@ func TestJournalOnFullDisk(t *testing.T) {
 	j := open(t, path, boot)
 	must(t, os.WriteFile(ballast, make([]byte, 16<<10), 0o600))
 
-	want := map[agent.TaskKey]known{}
+	want := map[orderly.TaskKey]known{}
 	add := func(seq int64, size int) error {
 		job := bytes.Repeat([]byte("j"), size)
 		err := j.Got(key(seq), job)

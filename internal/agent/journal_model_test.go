@@ -9,16 +9,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/agent"
 )
 
 // A model is what a journal must know, written down as simply as possible.
 type model struct {
-	tasks map[agent.TaskKey]known
-	ends  []agent.TaskKey // in order
+	tasks map[orderly.TaskKey]known
+	ends  []orderly.TaskKey // in order
 }
 
-func (m *model) change(key agent.TaskKey, phase agent.Phase, change func(*known)) {
+func (m *model) change(key orderly.TaskKey, phase agent.Phase, change func(*known)) {
 	k, ok := m.tasks[key]
 	if !ok {
 		k.Task.Key = key
@@ -36,9 +37,9 @@ func (m *model) change(key agent.TaskKey, phase agent.Phase, change func(*known)
 	}
 }
 
-func (m *model) acked(key agent.TaskKey) {
+func (m *model) acked(key orderly.TaskKey) {
 	delete(m.tasks, key)
-	m.ends = slices.DeleteFunc(m.ends, func(k agent.TaskKey) bool { return k == key })
+	m.ends = slices.DeleteFunc(m.ends, func(k orderly.TaskKey) bool { return k == key })
 }
 
 func (m *model) reboot() {
@@ -71,15 +72,15 @@ func TestJournalIsTheSameAfterReopening(t *testing.T) {
 		round++
 		path := filepath.Join(dir, fmt.Sprint(round))
 		boots := 1
-		m := &model{tasks: map[agent.TaskKey]known{}}
+		m := &model{tasks: map[orderly.TaskKey]known{}}
 		j := open(t, path, boot)
 		defer func() { j.Close() }()
 		reopen := func() {
 			must(t, j.Close())
 			j = open(t, path, fmt.Sprintf("boot-%d", boots))
 		}
-		keys := rapid.Custom(func(t *rapid.T) agent.TaskKey {
-			return agent.TaskKey{Seq: rapid.Int64Range(-1, 3).Draw(t, "seq"), Ordinal: rapid.IntRange(0, 1).Draw(t, "ordinal")}
+		keys := rapid.Custom(func(t *rapid.T) orderly.TaskKey {
+			return orderly.TaskKey{Invocation: rapid.Int64Range(-1, 3).Draw(t, "seq"), Ordinal: rapid.IntRange(0, 1).Draw(t, "ordinal")}
 		})
 		texts := rapid.StringN(0, 20, -1)
 		t.Repeat(map[string]func(*rapid.T){
@@ -139,7 +140,7 @@ func (m *model) check(t *rapid.T, j *agent.Journal) {
 	if got, want := j.Spool(), m.spool(); got != want {
 		t.Fatalf("spool = %d, want %d", got, want)
 	}
-	var ends []agent.TaskKey
+	var ends []orderly.TaskKey
 	for _, task := range j.Tasks() {
 		if task.Phase == agent.Ended {
 			ends = append(ends, task.Key)

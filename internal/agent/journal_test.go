@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/agent"
 )
 
@@ -37,7 +38,7 @@ func open(t failer, path, boot string) *agent.Journal {
 	return j
 }
 
-func key(seq int64) agent.TaskKey { return agent.TaskKey{Seq: seq} }
+func key(seq int64) orderly.TaskKey { return orderly.TaskKey{Invocation: seq} }
 
 func run(pid int) agent.Run {
 	return agent.Run{PID: pid, StartTime: uint64(pid) * 1000, At: time.UnixMilli(1_700_000_000_000 + int64(pid))}
@@ -49,9 +50,9 @@ type known struct {
 	Job, Report string
 }
 
-func contents(t failer, j *agent.Journal) map[agent.TaskKey]known {
+func contents(t failer, j *agent.Journal) map[orderly.TaskKey]known {
 	t.Helper()
-	all := make(map[agent.TaskKey]known)
+	all := make(map[orderly.TaskKey]known)
 	for _, task := range j.Tasks() {
 		job, err := j.Job(task.Key)
 		must(t, err)
@@ -66,11 +67,13 @@ func contents(t failer, j *agent.Journal) map[agent.TaskKey]known {
 var life = []func(*agent.Journal) error{
 	func(j *agent.Journal) error { return j.Got(key(1), []byte("job one")) },
 	func(j *agent.Journal) error { return j.Starting(key(1)) },
-	func(j *agent.Journal) error { return j.Got(agent.TaskKey{Seq: 1 << 60, Ordinal: 7}, []byte("job two")) },
+	func(j *agent.Journal) error {
+		return j.Got(orderly.TaskKey{Invocation: 1 << 60, Ordinal: 7}, []byte("job two"))
+	},
 	func(j *agent.Journal) error { return j.Started(key(1), run(4711)) },
 	func(j *agent.Journal) error { return j.Tombstone(key(3)) },
 	func(j *agent.Journal) error { return j.Ended(key(1), []byte("report one")) },
-	func(j *agent.Journal) error { return j.Tombstone(agent.TaskKey{Seq: 1 << 60, Ordinal: 7}) },
+	func(j *agent.Journal) error { return j.Tombstone(orderly.TaskKey{Invocation: 1 << 60, Ordinal: 7}) },
 	func(j *agent.Journal) error { return j.Acked(key(1)) },
 	func(j *agent.Journal) error { return j.Got(key(4), nil) },
 	func(j *agent.Journal) error { return j.Ended(key(4), []byte("report four")) },
@@ -79,7 +82,7 @@ var life = []func(*agent.Journal) error{
 // A moment is a file length and what the journal knew then.
 type moment struct {
 	length int
-	known  map[agent.TaskKey]known
+	known  map[orderly.TaskKey]known
 }
 
 // sample writes a life to path and returns the moments of it, from the empty journal on.
@@ -102,8 +105,8 @@ func sample(t failer, path string) (file []byte, moments []moment) {
 }
 
 // at returns what must be known when only the first n bytes of a sample are whole.
-func at(moments []moment, n int) map[agent.TaskKey]known {
-	known := map[agent.TaskKey]known{}
+func at(moments []moment, n int) map[orderly.TaskKey]known {
+	known := map[orderly.TaskKey]known{}
 	for _, m := range moments {
 		if m.length <= n {
 			known = m.known
@@ -123,9 +126,9 @@ func TestJournalKeepsWhatItWasTold(t *testing.T) {
 	if first == "" || j.Incarnation() != first || j.Copied() {
 		t.Errorf("incarnation = %q, copied = %v; want %q, false", j.Incarnation(), j.Copied(), first)
 	}
-	want := map[agent.TaskKey]known{
-		{Seq: 1 << 60, Ordinal: 7}: {Job: "job two", Task: agent.Task{
-			Key: agent.TaskKey{Seq: 1 << 60, Ordinal: 7}, Phase: agent.Got, Stopped: true}},
+	want := map[orderly.TaskKey]known{
+		{Invocation: 1 << 60, Ordinal: 7}: {Job: "job two", Task: agent.Task{
+			Key: orderly.TaskKey{Invocation: 1 << 60, Ordinal: 7}, Phase: agent.Got, Stopped: true}},
 		key(3): {Task: agent.Task{Key: key(3), Stopped: true}},
 		key(4): {Report: "report four", Task: agent.Task{Key: key(4), Phase: agent.Ended}},
 	}
@@ -170,7 +173,7 @@ func TestJournalEndsBeforeZeros(t *testing.T) { // what a power cut leaves of a 
 }
 
 // checkDamaged opens a damaged journal, and again after something was written to it.
-func checkDamaged(t failer, path string, want map[agent.TaskKey]known, what string) {
+func checkDamaged(t failer, path string, want map[orderly.TaskKey]known, what string) {
 	t.Helper()
 	j := open(t, path, boot)
 	if diff := cmp.Diff(want, contents(t, j)); diff != "" {
@@ -388,7 +391,7 @@ func TestSpoolDropsOldestOutputFirst(t *testing.T) { // promise 3: end records a
 			must(t, err)
 			got = append(got, string(report))
 			if stripped := len(report) == len("end 5"); task.Stripped != stripped {
-				t.Errorf("limit %d: task %d stripped = %v, want %v", step.limit, task.Key.Seq, task.Stripped, stripped)
+				t.Errorf("limit %d: task %d stripped = %v, want %v", step.limit, task.Key.Invocation, task.Stripped, stripped)
 			}
 		}
 		if diff := cmp.Diff(step.want, got); diff != "" || changed != step.changed {

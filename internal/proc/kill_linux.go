@@ -21,8 +21,8 @@ const (
 // numbers mean nothing after the machine was booted again. It returns when they are gone. A
 // process that had ended before is no error, and its descendants are left alone.
 func KillRecorded(pid int, started uint64, tree bool) error {
-	p, err := readStat(pid)
-	if err != nil || p.start != started || !p.alive() {
+	p := process{pid: pid, start: started}.current()
+	if !p.alive() {
 		return nil
 	}
 	if tree {

@@ -131,8 +131,10 @@ func abandon(script string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for out, _ := p.Output(); len(out) == 0; out, _ = p.Output() {
-		time.Sleep(time.Millisecond)
+		<-tick.C
 	}
 	fmt.Println(p.PID(), p.StartTime())
 }

@@ -20,7 +20,8 @@ const (
 // What a caller can tell apart when Start fails. Any other error means that the system could not
 // start the process.
 var (
-	ErrNoSuchUser = errors.New("no such user")                    // Spec.Username is unknown
+	ErrNoSuchUser = errors.New("no such user") // Spec.Username is unknown
+	ErrOtherUser  = errors.New("only root may run as another user")
 	ErrNoSuchDir  = errors.New("no such directory")               // Spec.Dir is not a directory
 	ErrNoHome     = errors.New("home directory is not available") // Spec.Dir is empty, and so is the user's home
 )
@@ -87,7 +88,7 @@ func Start(spec Spec) (*Process, error) {
 }
 
 func (p *Process) prepare() error {
-	cmd := exec.Command(p.spec.Path, p.spec.Args...)
+	cmd := exec.Command(p.spec.Path, p.spec.Args...) //nolint:noctx // Stop ends it, which knows of descendants
 	cmd.Env = p.spec.Env
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
@@ -147,6 +148,9 @@ func (p *Process) Stop() { p.stopOnce.Do(func() { close(p.stop) }) }
 // Output returns a copy of the output's last bytes, at most Spec.Keep, and how many bytes there
 // were in all until now.
 func (p *Process) Output() (data []byte, total int64) { return p.out.snapshot() }
+
+// Written is how many bytes of output there were in all until now.
+func (p *Process) Written() int64 { return p.out.written() }
 
 // Done is closed when the process has ended and its output is complete.
 func (p *Process) Done() <-chan struct{} { return p.done }

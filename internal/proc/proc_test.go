@@ -174,6 +174,9 @@ func TestStopIsIdempotentAndLateStopIsNothing(t *testing.T) {
 	}
 }
 
+// kill ends a process that a test has left behind; it may be gone.
+func kill(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
+
 func TestProcessModeLeavesDescendantsAndDoesNotWaitForThem(t *testing.T) { // TERM-1
 	p := start(t, sh("sleep 100 & echo $! >&2; exec sleep 101"))
 	eventually(t, "the child's number", func() bool { return strings.HasSuffix(output(p), "\n") })
@@ -181,7 +184,7 @@ func TestProcessModeLeavesDescendantsAndDoesNotWaitForThem(t *testing.T) { // TE
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer syscall.Kill(child, syscall.SIGKILL)
+	defer kill(child)
 	p.Stop()
 	if r := wait(t, p); !r.Stopped {
 		t.Errorf("result = %+v, want stopped", r)
@@ -204,7 +207,7 @@ func TestEndDoesNotWaitForOutputHeldOpen(t *testing.T) {
 	if err != nil {
 		t.Fatalf("end of the output = %q, want a process number", number)
 	}
-	defer syscall.Kill(child, syscall.SIGKILL)
+	defer kill(child)
 	if want := int64(60000 + len(number) + 1); total != want || r.ExitCode != 0 {
 		t.Errorf("total = %d, exit code = %d; want %d and 0", total, r.ExitCode, want)
 	}

@@ -16,7 +16,7 @@ const killedCode = 1
 // prepare knows only the current user: another one needs a password, which Spec has not.
 func prepare(_ *exec.Cmd, username string) (home string, err error) {
 	if username != "" {
-		return "", fmt.Errorf("run as %q: %w", username, errors.ErrUnsupported)
+		return "", fmt.Errorf("%w: %q", ErrOtherUser, username)
 	}
 	return os.Getwd() // CMD-7: the agent's own directory
 }

@@ -34,6 +34,9 @@ func prepare(cmd *exec.Cmd, username string) (home string, err error) {
 	if u.Uid == strconv.Itoa(os.Geteuid()) {
 		return u.HomeDir, nil
 	}
+	if os.Geteuid() != 0 {
+		return "", fmt.Errorf("%w: %q", ErrOtherUser, username)
+	}
 	if cmd.SysProcAttr.Credential, err = credential(u); err != nil {
 		return "", fmt.Errorf("read ids of user %q: %w", username, err)
 	}
@@ -79,7 +82,7 @@ func leftover(r *os.File, out *tail) {
 			if err != nil || n <= 0 {
 				return
 			}
-			out.Write(buf[:n])
+			out.add(buf[:n])
 			read += n
 		}
 	})

@@ -17,15 +17,15 @@ type tail struct {
 	total int64
 }
 
-// Write never fails.
-func (t *tail) Write(b []byte) (int, error) {
+// add remembers b, as far as it fits.
+func (t *tail) add(b []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := len(b)
 	t.total += int64(n)
 	if n >= t.keep {
 		t.buf, t.next = append(t.buf[:0], b[n-t.keep:]...), 0
-		return n, nil
+		return
 	}
 	room := min(t.keep-len(t.buf), n)
 	t.buf = append(t.buf, b[:room]...)
@@ -34,7 +34,13 @@ func (t *tail) Write(b []byte) (int, error) {
 		t.next = (t.next + m) % t.keep
 		b = b[m:]
 	}
-	return n, nil
+}
+
+// written is how many bytes there were in all.
+func (t *tail) written() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.total
 }
 
 func (t *tail) snapshot() (data []byte, total int64) {
@@ -48,7 +54,7 @@ func (t *tail) drain(r io.Reader) bool {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buf)
-		t.Write(buf[:n])
+		t.add(buf[:n])
 		if err != nil {
 			return err == io.EOF
 		}
