@@ -21,40 +21,40 @@ type Admission struct {
 	Unknown bool   // not one of the fleet any more
 	Rival   string // another link that holds the instance
 	List    bool   // the agent must greet again with the list of its tasks
+	Send    []Message
 }
 
 // Greet stores links that came up and squares their tasks with the rows (HND-4): what waited is
 // handed over, what was handed and not taken up is sent again, what the agent cannot know any more
-// ends. When it has returned, all of it is durable. Admissions are in the order of the greetings.
+// ends. When it has returned, all of it is durable. Admissions are in the order of the greetings;
+// their messages are the caller's to send, after it has answered.
 func (e *Engine) Greet(ctx context.Context, greetings []Greeting) ([]Admission, error) {
 	var c *change
-	var send []Message
 	var admitted []Admission
 	err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) (err error) {
 		c = newChange()
-		admitted, send, err = e.greet(tx, greetings, c)
+		admitted, err = e.greet(tx, greetings, c)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.tell(c)
-	e.send(send)
 	return admitted, nil
 }
 
-func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admission, []Message, error) {
+func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admission, error) {
 	ids := make([]string, len(greetings))
 	for i := range greetings {
 		ids[i] = greetings[i].Instance
 	}
 	known, err := tx.LockPresences(ids)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	tasks, err := tx.LiveTasks(ids)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	live := map[string][]orderly.Task{}
 	for _, t := range tasks {
@@ -62,32 +62,32 @@ func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admissi
 	}
 	admitted := make([]Admission, len(greetings))
 	var links []store.Link
-	var send []Message
 	for i, g := range greetings {
+		a := &admitted[i]
 		p, ok := known[g.Instance]
-		if !ok {
-			admitted[i].Unknown = true
-			continue
-		}
-		if p.Link != "" && p.Link != g.ID && p.Link != g.Usurps {
-			admitted[i].Rival = p.Link
-			continue
-		}
-		if needsList(g, live[g.Instance]) {
-			admitted[i].List = true
+		if *a = judge(g, p, ok, live[g.Instance]); a.Unknown || a.Rival != "" || a.List {
 			continue
 		}
 		links = append(links, g.Link)
-		msgs, err := e.square(tx, g, live[g.Instance], c)
-		if err != nil {
-			return nil, nil, err
+		if a.Send, err = e.square(tx, g, live[g.Instance], c); err != nil {
+			return nil, err
 		}
-		send = append(send, msgs...)
 	}
 	if err := tx.Linked(links); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return admitted, send, c.save(tx)
+	return admitted, c.save(tx)
+}
+
+// judge says what stands against admitting a link; the zero Admission is nothing.
+func judge(g Greeting, p orderly.Presence, known bool, live []orderly.Task) Admission {
+	switch {
+	case !known:
+		return Admission{Unknown: true}
+	case p.Link != "" && p.Link != g.ID && p.Link != g.Usurps:
+		return Admission{Rival: p.Link}
+	}
+	return Admission{List: needsList(g, live)}
 }
 
 // needsList reports whether the agent's list must be seen: when it differs from what it ought to

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -53,7 +54,9 @@ func (e *Engine) RunCommand(ctx context.Context, c orderly.Caller, q Request, r 
 	}
 	q.Command.Region, q.Command.Kept = q.Region, q.KeepCommand
 	q.Command.ResourceGroup = q.ResourceGroup
-	if err := q.Command.Check(e.cfg.Command); err != nil {
+	l := e.cfg.Command
+	l.ContentBytes = math.MaxInt // measured when the parameters are in (SZ-2)
+	if err := q.Command.Check(l); err != nil {
 		return Answer{}, err
 	}
 	return e.invoke(ctx, c, q, r, func(tx *store.Tx) (orderly.Command, error) {

@@ -183,6 +183,14 @@ type ToAgent struct {
 	Probe   bool     `json:"probe,omitempty"`
 }
 
+// EncodeRun writes a Run message around a job that is encoded already; r.Job is not looked at.
+func EncodeRun(r Run, job json.RawMessage) []byte {
+	r.Job = json.RawMessage("0")
+	data := Encode(ToAgent{Run: &r})
+	head := data[:len(data)-len("0}}")]
+	return append(append(head[:len(head):len(head)], job...), "}}"...)
+}
+
 // Decode reads one message.
 func Decode[T any](data []byte) (T, error) {
 	var v T

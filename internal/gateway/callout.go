@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"github.com/orderly-run/orderly/internal/store"
+	"github.com/orderly-run/orderly/internal/wire"
+)
+
+// Subjects between servers and the bus.
+const (
+	calloutSubject    = "$SYS.REQ.USER.AUTH"
+	disconnectSubject = "$SYS.ACCOUNT." + busAccount + ".DISCONNECT"
+	goneSubject       = "orderly.ctl.gone" // an instance was deregistered on another server
+)
+
+// A client is one connection of an agent, as NATS names it.
+type client struct {
+	server string
+	id     uint64
+}
+
+// A seat is whose connection a client is.
+type seat struct{ instance, link string }
+
+// callout answers who may connect.
+type callout struct {
+	db     *store.DB
+	issuer nkeys.KeyPair
+
+	mu      sync.RWMutex
+	keys    map[string]string // public key → instance
+	gone    map[string]bool   // instances that were deregistered
+	clients map[client]seat
+}
+
+func newCallout(db *store.DB, issuer nkeys.KeyPair) *callout {
+	return &callout{db: db, issuer: issuer, keys: map[string]string{}, gone: map[string]bool{}, clients: map[client]seat{}}
+}
+
+// load fills the memory copy of the keys.
+func (c *callout) load(ctx context.Context) error {
+	keys := map[string]string{}
+	if err := c.db.Keyholders(ctx, func(k store.Keyholder) { keys[k.PublicKey] = k.Instance }); err != nil {
+		return fmt.Errorf("load the keys of agents: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys = keys
+	return nil
+}
+
+var errRefused = errors.New("unknown key or wrong signature")
+
+// answer answers one request of NATS.
+func (c *callout) answer(ctx context.Context, m *nats.Msg) {
+	rc, err := jwt.DecodeAuthorizationRequestClaims(string(m.Data))
+	if err != nil {
+		return // not from NATS; there is nobody to answer
+	}
+	res := jwt.NewAuthorizationResponseClaims(rc.UserNkey)
+	res.Audience = rc.Server.ID
+	if res.Jwt, err = c.admit(ctx, rc); err != nil {
+		res.Error = err.Error()
+	}
+	token, err := res.Encode(c.issuer)
+	if err != nil {
+		return
+	}
+	_ = m.Respond([]byte(token))
+}
+
+// admit is the permission of the agent that asks to connect.
+func (c *callout) admit(ctx context.Context, rc *jwt.AuthorizationRequestClaims) (string, error) {
+	o := rc.ConnectOptions
+	if err := verify(o.Nkey, o.SignedNonce, rc.ClientInformation.Nonce); err != nil {
+		return "", err
+	}
+	instance, err := c.instance(ctx, o.Nkey)
+	if err != nil {
+		return "", err
+	}
+	u := jwt.NewUserClaims(rc.UserNkey)
+	u.Name, u.Audience = instance, busAccount
+	u.Pub.Allow.Add(wire.FromSubject(instance, wire.KindHello), wire.FromSubject(instance, wire.KindReport), wire.FromSubject(instance, wire.KindBeat))
+	u.Sub.Allow.Add(wire.ToPattern(instance))
+	u.Limits.Subs = 4
+	u.Limits.Payload = 512 << 10
+	token, err := u.Encode(c.issuer)
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone[instance] {
+		return "", errRefused
+	}
+	c.clients[client{rc.Server.ID, rc.ClientInformation.ID}] = seat{instance, o.Name}
+	return token, nil
+}
+
+// verify checks that a connection holds the private half of a key: it signed the nonce.
+func verify(key, signature, nonce string) error {
+	if nonce == "" || !nkeys.IsValidPublicUserKey(key) {
+		return errRefused
+	}
+	sig, err := base64.RawURLEncoding.DecodeString(signature)
+	if err != nil {
+		return errRefused
+	}
+	pub, err := nkeys.FromPublicKey(key)
+	if err != nil || pub.Verify([]byte(nonce), sig) != nil {
+		return errRefused
+	}
+	return nil
+}
+
+// instance is whose key it is. One that is not in memory may have been registered on another server.
+func (c *callout) instance(ctx context.Context, key string) (string, error) {
+	c.mu.RLock()
+	id, ok := c.keys[key]
+	c.mu.RUnlock()
+	if ok {
+		return id, nil
+	}
+	id, err := c.db.Keyholder(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", errRefused
+	}
+	if err != nil {
+		return "", errors.New("the database does not answer") // the agent tries again
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys[key] = id
+	return id, nil
+}
+
+// forget drops an instance and returns its connections.
+func (c *callout) forget(instance string) []client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone[instance] = true
+	for k, id := range c.keys {
+		if id == instance {
+			delete(c.keys, k)
+		}
+	}
+	var list []client
+	for cl, s := range c.clients {
+		if s.instance == instance {
+			list = append(list, cl)
+		}
+	}
+	return list
+}
+
+// left tells whose connection has ended.
+func (c *callout) left(data []byte) (seat, bool) {
+	var e struct {
+		Server struct{ ID string }
+		Client struct{ ID uint64 }
+	}
+	if json.Unmarshal(data, &e) != nil {
+		return seat{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cl := client{e.Server.ID, e.Client.ID}
+	s, ok := c.clients[cl]
+	delete(c.clients, cl)
+	return s, ok
+}
+
+// seat is whose connection a client is.
+func (c *callout) seat(cl client) (seat, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	s, ok := c.clients[cl]
+	return s, ok
+}

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/engine"
+	"github.com/orderly-run/orderly/internal/store"
+	"github.com/orderly-run/orderly/internal/wire"
+)
+
+// A hello is one that waits to be answered.
+type hello struct {
+	instance string
+	wire.Hello
+	usurps string // a link that did not answer a probe
+}
+
+// token is the form of what agents make up: it becomes part of subjects.
+var token = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func (g *Gateway) onHello(m *nats.Msg) {
+	h, err := wire.Decode[wire.Hello](m.Data)
+	if err != nil || !token.MatchString(h.Link) || !token.MatchString(h.Incarnation) || !token.MatchString(h.Boot) || len(h.Agent) > 64 {
+		g.cfg.Log.Warn("malformed hello", "instance", wire.Sender(m.Subject))
+		return
+	}
+	instance := wire.Sender(m.Subject)
+	if h.Version != wire.Version {
+		g.bus.say(instance, h.Link, wire.ToAgent{Goodbye: wire.ByeVersion})
+		return
+	}
+	g.hellos.add(hello{instance: instance, Hello: h})
+}
+
+// greet answers hellos. Of several from one instance the newest counts.
+func (g *Gateway) greet(ctx context.Context, list []hello) {
+	newest := map[string]int{}
+	for i := range list {
+		newest[list[i].instance] = i
+	}
+	var hellos []hello
+	var greetings []engine.Greeting
+	for i, h := range list {
+		if newest[h.instance] == i {
+			hellos = append(hellos, h)
+			greetings = append(greetings, h.greeting())
+		}
+	}
+	admitted, err := g.engine.Greet(ctx, greetings)
+	if err != nil {
+		g.cfg.Log.Error("greet agents", "err", err) // they say hello again
+		return
+	}
+	for i, a := range admitted {
+		g.answer(ctx, hellos[i], a)
+	}
+}
+
+func (h hello) greeting() engine.Greeting {
+	return engine.Greeting{
+		Link:   store.Link{Instance: h.instance, ID: h.Link, AgentVersion: h.Agent, Boot: orderly.Boot{Incarnation: h.Incarnation, ID: h.Boot}},
+		Digest: func(tasks []orderly.TaskKey) bool { return wire.Digest(tasks) == h.Digest },
+		Listed: h.Listed || h.Digest == "",
+		Tasks:  h.Tasks,
+		Usurps: h.usurps,
+	}
+}
+
+func (g *Gateway) answer(ctx context.Context, h hello, a engine.Admission) {
+	switch {
+	case a.Unknown:
+		g.bus.say(h.instance, h.Link, wire.ToAgent{Goodbye: wire.ByeDeregistered})
+	case a.Rival != "":
+		go g.challenge(ctx, h, a.Rival) // ends after cfg.Probe
+	default:
+		g.bus.say(h.instance, h.Link, wire.ToAgent{Welcome: &wire.Welcome{
+			Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: a.List, Window: g.cfg.Window.Milliseconds(),
+		}})
+		g.bus.Send(a.Send)
+	}
+}
+
+// challenge asks the link that holds an instance whether it lives. When it does, the one that says
+// hello is a duplicate; when it does not answer, its place is free.
+func (g *Gateway) challenge(ctx context.Context, h hello, rival string) {
+	alive := make(chan struct{})
+	g.mu.Lock()
+	if _, ok := g.probes[rival]; ok {
+		g.mu.Unlock()
+		return // being asked already; the agent says hello again
+	}
+	g.probes[rival] = alive
+	g.mu.Unlock()
+	g.bus.say(h.instance, rival, wire.ToAgent{Probe: true})
+	wait := time.NewTimer(g.cfg.Probe)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-alive:
+		g.cfg.Log.Warn("duplicate identity: a second agent claims an instance", "instance", h.instance, "link", h.Link, "holder", rival)
+		g.bus.say(h.instance, h.Link, wire.ToAgent{Goodbye: wire.ByeDuplicate})
+	case <-wait.C:
+		h.usurps = rival
+		g.hellos.add(h)
+	}
+	g.mu.Lock()
+	delete(g.probes, rival)
+	g.mu.Unlock()
+}
+
+func (g *Gateway) onBeat(m *nats.Msg) {
+	b, err := wire.Decode[wire.Beat](m.Data)
+	if err != nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.beats[wire.Sender(m.Subject)] = g.db.Now()
+	if alive, ok := g.probes[b.Link]; ok {
+		close(alive)
+		delete(g.probes, b.Link)
+	}
+}
+
+// writeBeats stores signs of life, many at a time.
+func (g *Gateway) writeBeats(ctx context.Context) error {
+	tick := time.NewTicker(g.cfg.Presence)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		g.mu.Lock()
+		beats := g.beats
+		g.beats = map[string]time.Time{}
+		g.mu.Unlock()
+		if len(beats) == 0 {
+			continue
+		}
+		if err := g.db.Write(ctx, store.Mass, func(tx *store.Tx) error { return tx.Alive(beats) }); err != nil && ctx.Err() == nil {
+			g.cfg.Log.Error("store signs of life", "err", err)
+		}
+	}
+}
+
+// forgetLinks stores that links went down.
+func (g *Gateway) forgetLinks(ctx context.Context, list []seat) {
+	links := map[string]string{}
+	for _, s := range list {
+		links[s.instance] = s.link
+	}
+	if err := g.engine.Lost(ctx, links); err != nil && ctx.Err() == nil {
+		g.cfg.Log.Error("store lost links", "err", err)
+	}
+}

@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/engine"
+	"github.com/orderly-run/orderly/internal/wire"
+)
+
+// Send publishes messages, each on the subject of its link. What cannot be sent is lost; the engine
+// sends again what stays unanswered.
+func (b *Bus) Send(list []engine.Message) {
+	nc := b.conn()
+	if nc == nil {
+		return
+	}
+	jobs := jobs{}
+	for i := range list {
+		m := &list[i]
+		_ = nc.Publish(wire.ToSubject(m.Instance, m.Link), encode(m, jobs))
+	}
+	_ = nc.Flush()
+}
+
+// say sends one message of the gateway's own.
+func (b *Bus) say(instance, link string, m wire.ToAgent) {
+	if nc := b.conn(); nc != nil {
+		_ = nc.Publish(wire.ToSubject(instance, link), wire.Encode(m))
+	}
+}
+
+func encode(m *engine.Message, jobs jobs) []byte {
+	ref := &wire.TaskRef{TaskKey: m.Task, Incarnation: m.Boot.Incarnation, Boot: m.Boot.ID}
+	switch m.Kind {
+	case engine.SendStop:
+		return wire.Encode(wire.ToAgent{Stop: ref})
+	case engine.SendExpire:
+		return wire.Encode(wire.ToAgent{Expire: ref})
+	}
+	return wire.EncodeRun(wire.Run{TaskKey: m.Task, Incarnation: m.Boot.Incarnation, Boot: m.Boot.ID, Allowance: max(1, m.Allowed.Milliseconds())}, jobs.of(m))
+}
+
+// jobs remembers the jobs of invocations while a list of messages is written, for all tasks of one
+// mostly share theirs.
+type jobs map[*orderly.Invocation]json.RawMessage
+
+// of is the job of a message, encoded.
+func (j jobs) of(m *engine.Message) json.RawMessage {
+	if data, ok := j[m.Of]; ok {
+		return data
+	}
+	v := m.Of
+	job := wire.Job{
+		InvokeID: v.ID, CommandID: v.Command.ID, Type: v.Command.Type, Content: v.Command.Content, WorkingDir: v.Command.WorkingDir,
+		Username: v.Username, Timeout: v.Command.Timeout.Milliseconds(), Termination: v.Termination,
+	}
+	if v.Command.EnableParameter {
+		job.Content = orderly.Render(v.Command.Content, v.Parameters, orderly.Builtins{
+			RegionID: v.Region, AccountID: v.Account, InstanceID: m.Instance, InstanceName: m.Name, InvokeID: v.ID, CommandID: v.Command.ID,
+		})
+	}
+	data := json.RawMessage(wire.Encode(job))
+	if !v.Command.EnableParameter || !bytes.Contains(v.Command.Content, []byte("ACS")) {
+		j[v] = data
+	}
+	return data
+}
