@@ -1,0 +1,187 @@
+package ecs
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/store"
+)
+
+type createCommandRequest struct {
+	RegionId        string `rpc:",required"`
+	Name            string `rpc:",required"`
+	Type            string `rpc:",required"`
+	CommandContent  string `rpc:",required"`
+	ContentEncoding string
+	Description     string
+	WorkingDir      string
+	Timeout         *int64
+	EnableParameter bool
+	Launcher        string
+	ResourceGroupId string
+	Tag             []tag
+	ClientToken     string
+}
+
+type createCommandResponse struct{ CommandId string }
+
+func (d *Dialect) createCommand(ctx context.Context, c orderly.Caller, req createCommandRequest) (createCommandResponse, error) {
+	cmd := orderly.Command{
+		Region: req.RegionId, Name: req.Name, Description: req.Description, Type: orderly.CommandType(req.Type),
+		WorkingDir: req.WorkingDir, Timeout: timeout(req.Timeout), EnableParameter: req.EnableParameter,
+		ResourceGroup: req.ResourceGroupId, Tags: tagsFrom(req.Tag),
+	}
+	var err error
+	if cmd.Content, err = contentOf(req.CommandContent, req.ContentEncoding != plainText); err != nil {
+		return createCommandResponse{}, err
+	}
+	if err := checkLauncher(req.Launcher); err != nil {
+		return createCommandResponse{}, err
+	}
+	if err := checkResourceGroup(req.ResourceGroupId); err != nil {
+		return createCommandResponse{}, err
+	}
+	id, err := d.engine.CreateCommand(ctx, c, cmd, repetition("CreateCommand", req.ClientToken, req))
+	return createCommandResponse{CommandId: id}, err
+}
+
+// contentOf is the script in a request.
+func contentOf(content string, encoded bool) ([]byte, error) {
+	if encoded {
+		return decodeBase64(content)
+	}
+	return []byte(content), checkText("CommandContent", content)
+}
+
+// maxLauncher is how long a launcher may be, in bytes (rule CMD-3).
+const maxLauncher = 1024
+
+// checkLauncher refuses every launcher, one that is too long by its own code.
+func checkLauncher(launcher string) error {
+	if len(launcher) > maxLauncher {
+		return orderly.LauncherTooLong
+	}
+	return firstGiven([2]string{"Launcher", launcher})
+}
+
+type describeCommandsRequest struct {
+	RegionId        string `rpc:",required"`
+	CommandId       string
+	Name            string
+	Description     string
+	Type            string
+	Provider        string
+	Latest          bool // of public commands, which there are none of
+	ContentEncoding string
+	ResourceGroupId string
+	Tag             []tag
+	paging
+}
+
+type describeCommandsResponse struct {
+	paged
+	Commands wrappedCommands
+}
+
+type wrappedCommands struct{ Command []shownCommand }
+
+// A shownCommand leaves out what only public commands have: Category, Latest, ParameterDefinitions
+// and Version (rule PUB-1).
+type shownCommand struct {
+	CommandId       string
+	Name            string
+	Description     string
+	Type            string
+	CommandContent  string
+	WorkingDir      string
+	Timeout         int64
+	EnableParameter bool
+	ParameterNames  wrappedNames
+	InvokeTimes     int
+	Launcher        string
+	Provider        string
+	ResourceGroupId string
+	CreationTime    string
+	Tags            wrappedTags
+}
+
+type wrappedNames struct{ ParameterName []string }
+
+func (d *Dialect) describeCommands(ctx context.Context, c orderly.Caller, req describeCommandsRequest) (describeCommandsResponse, error) {
+	var resp describeCommandsResponse
+	if err := req.check(); err != nil {
+		return resp, err
+	}
+	f := store.CommandFilter{
+		Region: req.RegionId, ID: req.CommandId, Name: req.Name, Description: req.Description, Type: req.Type,
+		ResourceGroup: req.ResourceGroupId, Tags: tagsFrom(req.Tag),
+	}
+	page, err := d.cursor(req.paging, Scope{"DescribeCommands", c.Account, req.RegionId, []any{f, req.Provider}})
+	if err != nil {
+		return resp, err
+	}
+	var list []orderly.Command
+	var total int
+	if req.Provider == "" { // with one, the public commands of that provider are asked for: there are none
+		if list, total, err = d.engine.Commands(ctx, c, f, page.rows()); err != nil {
+			return resp, err
+		}
+	}
+	list, resp.paged = cut(page, list, total, func(cmd orderly.Command) store.Place { return store.Place{Seq: cmd.Seq} })
+	for _, cmd := range list {
+		resp.Commands.Command = append(resp.Commands.Command, showCommand(cmd, req.ContentEncoding))
+	}
+	return resp, nil
+}
+
+// Sizes of filters, in characters without the * at their ends.
+const (
+	maxNameFilter        = 128
+	maxDescriptionFilter = 512
+)
+
+func (r *describeCommandsRequest) check() error {
+	switch {
+	case r.Type != "" && !orderly.CommandType(r.Type).Known():
+		return orderly.FilterTypeUnknown
+	case utf8.RuneCountInString(strings.Trim(r.Name, "*")) > maxNameFilter:
+		return orderly.FilterNameTooLong
+	case utf8.RuneCountInString(strings.Trim(r.Description, "*")) > maxDescriptionFilter:
+		return orderly.FilterDescTooLong
+	}
+	if err := checkText("Name", r.Name); err != nil {
+		return err
+	}
+	if err := checkText("Description", r.Description); err != nil {
+		return err
+	}
+	return orderly.CheckTags(tagsFrom(r.Tag))
+}
+
+func showCommand(cmd orderly.Command, encoding string) shownCommand {
+	s := shownCommand{
+		CommandId: cmd.ID, Name: cmd.Name, Description: cmd.Description, Type: string(cmd.Type),
+		CommandContent: encode(cmd.Content, encoding), WorkingDir: cmd.WorkingDir, Timeout: int64(cmd.Timeout / time.Second),
+		EnableParameter: cmd.EnableParameter, InvokeTimes: cmd.InvokeTimes, Launcher: cmd.Launcher,
+		ResourceGroupId: cmd.ResourceGroup, CreationTime: timestamp(cmd.Created), Tags: wrappedTags{tagsShown(cmd.Tags)},
+	}
+	if cmd.EnableParameter { // PAR-6
+		s.ParameterNames.ParameterName, _ = orderly.ParameterNames(cmd.Content) // were checked when it was stored
+	}
+	return s
+}
+
+type deleteCommandRequest struct {
+	RegionId  string `rpc:",required"`
+	CommandId string `rpc:",required"`
+}
+
+// An emptyResponse holds nothing but the RequestId that every answer has.
+type emptyResponse struct{}
+
+func (d *Dialect) deleteCommand(ctx context.Context, c orderly.Caller, req deleteCommandRequest) (emptyResponse, error) {
+	return emptyResponse{}, d.engine.DeleteCommand(ctx, c, req.RegionId, req.CommandId)
+}

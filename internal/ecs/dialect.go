@@ -1,0 +1,117 @@
+// Package ecs is the dialect ECS 2014-05-26: a table of actions, their requests and answers, and a
+// table of codes, over the engine and the fleet. Its handlers translate and decide nothing.
+//
+// Where the published text and Orderly differ, docs/deviations.md says how and why.
+package ecs
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/engine"
+	"github.com/orderly-run/orderly/internal/fleet"
+	"github.com/orderly-run/orderly/internal/rpc"
+)
+
+// Config is what a Dialect needs.
+type Config struct {
+	Engine   *engine.Engine
+	Fleet    *fleet.Fleet
+	TokenKey []byte                     // 32 bytes that only servers of one database know; see TokenKey
+	Endpoint func(region string) string // what DescribeRegions tells clients; nil tells nothing
+}
+
+// A Dialect answers the operations of ECS. It is safe for concurrent use.
+type Dialect struct {
+	engine   *engine.Engine
+	fleet    *fleet.Fleet
+	tokens   TokenKey
+	endpoint func(region string) string
+}
+
+// New makes a Dialect.
+func New(cfg Config) *Dialect {
+	d := &Dialect{engine: cfg.Engine, fleet: cfg.Fleet, tokens: cfg.TokenKey, endpoint: cfg.Endpoint}
+	if d.endpoint == nil {
+		d.endpoint = func(string) string { return "" }
+	}
+	return d
+}
+
+// API is the dialect as an rpc.Handler serves it.
+func (d *Dialect) API() rpc.API {
+	return rpc.API{
+		Product:  "Ecs",
+		Version:  "2014-05-26",
+		Actions:  d.actions(),
+		Codes:    codes,
+		Internal: rpc.Code{Status: http.StatusInternalServerError, Code: "InternalError.Dispatch", Message: "An error occurred when you dispatched the request."},
+		Check:    d.check,
+	}
+}
+
+func (d *Dialect) actions() []rpc.Action {
+	return []rpc.Action{
+		rpc.Change("CreateActivation", d.createActivation),
+		rpc.Handle("DescribeActivations", d.describeActivations),
+		rpc.Change("DisableActivation", d.disableActivation),
+		rpc.Change("DeleteActivation", d.deleteActivation),
+
+		rpc.Handle("DescribeManagedInstances", d.describeManagedInstances),
+		rpc.Change("ModifyManagedInstance", d.modifyManagedInstance),
+		rpc.Change("DeregisterManagedInstance", d.deregisterManagedInstance),
+		rpc.Handle("DescribeCloudAssistantStatus", d.describeCloudAssistantStatus),
+
+		rpc.Change("CreateCommand", d.createCommand),
+		rpc.Handle("DescribeCommands", d.describeCommands),
+		rpc.Change("DeleteCommand", d.deleteCommand),
+
+		rpc.Change("RunCommand", d.runCommand),
+		rpc.Change("InvokeCommand", d.invokeCommand),
+		rpc.Change("StopInvocation", d.stopInvocation),
+		rpc.Handle("DescribeInvocations", d.describeInvocations),
+		rpc.Handle("DescribeInvocationResults", d.describeInvocationResults),
+
+		rpc.Handle(describeRegions, d.describeRegions),
+	}
+}
+
+// check refuses what no operation takes: a region that does not exist (ERR-1: before the required
+// parameters, of which it is one), and text that no database stores.
+//
+// DescribeRegions takes no region, but clients with a region of their own send it with every
+// request of theirs, also with the one that asks which there are.
+func (d *Dialect) check(_ orderly.Caller, params map[string]string) error {
+	if region := params["RegionId"]; region != "" && params["Action"] != describeRegions {
+		if err := d.engine.CheckRegion(region); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if list, _, _ := strings.Cut(name, "."); checkedLater[list] {
+			continue
+		}
+		if err := checkText(name, params[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkedLater names the parameters whose own rules refuse such text, with codes of their own.
+var checkedLater = map[string]bool{
+	"ClientToken": true, "CommandContent": true, "Description": true, "InstanceName": true, "Name": true, "NextToken": true,
+	"Parameters": true, "ResourceTag": true, "Tag": true, "WorkingDir": true,
+}
+
+// checkText refuses text that is not UTF-8 or holds the character 0.
+func checkText(parameter, value string) error {
+	if utf8.ValidString(value) && !strings.ContainsRune(value, 0) {
+		return nil
+	}
+	return invalid(parameter, "The specified parameter %s is not valid.")
+}
