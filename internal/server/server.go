@@ -1,0 +1,256 @@
+// Package server names every part of a server once and runs them.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nkeys"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/ecs"
+	"github.com/orderly-run/orderly/internal/engine"
+	"github.com/orderly-run/orderly/internal/fleet"
+	"github.com/orderly-run/orderly/internal/gateway"
+	"github.com/orderly-run/orderly/internal/rpc"
+	"github.com/orderly-run/orderly/internal/store"
+)
+
+// Config is how a server runs; the zero value of each field means the default named there.
+type Config struct {
+	Data       string   // directory of the server's files; required
+	Listen     string   // 127.0.0.1:8321; host:port of the API and of registration
+	NATSListen string   // Listen's host, port 4222; host:port of the message bus
+	DB         string   // Data/orderly.db; path of an SQLite file or postgres://…
+	NATS       string   // URL of a NATS cluster to use in place of the embedded server
+	NATSSystem string   // the same with a user of the cluster's system account
+	Regions    []string // cn-hangzhou
+	SecretFile string   // Data/secret; 32 bytes that seal keys in the database, made when it is missing
+
+	TLS     string   // auto: plain text on loopback only; on; off: refused elsewhere than on loopback
+	TLSCert string   // PEM files of a certificate of your own; an own CA signs one otherwise
+	TLSKey  string   //
+	Hosts   []string // further names and addresses that the server is reached by, for the own CA's certificate
+
+	AdvertiseNATS string // host:port of the bus that agents are told; the host they registered with
+
+	AccessKeyID     string // key of the first account, in place of one that is made
+	AccessKeySecret string
+
+	MaxTargets  int           // 100; targets of one invocation
+	LateResults time.Duration // 15 min; how long results of absent agents are waited for
+	Scale       int           // 1; time constants are divided by it, for tests
+	Log         *slog.Logger  // slog.Default()
+}
+
+// Server is a server and its parts.
+type Server struct {
+	cfg      Config
+	db       *store.DB
+	engine   *engine.Engine
+	fleet    *fleet.Fleet
+	gateway  *gateway.Gateway
+	rpc      http.Handler
+	metrics  *metrics
+	listener net.Listener
+	tls      *tls.Config // nil for plain text
+	ca       *gateway.CA // nil with a certificate of one's own, or plain text
+	first    First
+}
+
+// First is what a server makes when it starts on an empty database.
+type First struct {
+	Account string
+	Key     store.AccessKey // zero when the database had one
+	KeyFile string
+}
+
+// New makes a server: its database is opened and brought up to date, its address taken. Nothing is
+// answered before Run. Close it when Run is never called.
+func New(ctx context.Context, cfg Config) (s *Server, err error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, err
+	}
+	s = &Server{cfg: cfg}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	secret, err := readSecret(cfg.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	if s.db, err = store.Open(ctx, cfg.DB, store.Options{Secret: secret}); err != nil {
+		return nil, err
+	}
+	if s.first, err = s.firstAccount(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openTLS(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.assemble(ctx); err != nil {
+		return nil, err
+	}
+	s.listener, err = net.Listen("tcp", cfg.Listen)
+	return s, err
+}
+
+func (c *Config) complete() error {
+	if c.Data == "" {
+		return errors.New("a data directory is required")
+	}
+	c.Listen = or(c.Listen, "127.0.0.1:8321")
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen address: %w", err)
+	}
+	c.NATSListen = or(c.NATSListen, net.JoinHostPort(host, "4222"))
+	c.DB = or(c.DB, filepath.Join(c.Data, "orderly.db"))
+	c.SecretFile = or(c.SecretFile, filepath.Join(c.Data, "secret"))
+	c.TLS = or(c.TLS, "auto")
+	if len(c.Regions) == 0 {
+		c.Regions = []string{"cn-hangzhou"}
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	c.Scale = max(1, c.Scale)
+	return nil
+}
+
+func or(v, d string) string {
+	if v == "" {
+		return d
+	}
+	return v
+}
+
+// assemble makes the parts and joins them.
+func (s *Server) assemble(ctx context.Context) error {
+	issuer, err := sharedIssuer(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	tokens, err := s.db.Secret(ctx, "next tokens", random32)
+	if err != nil {
+		return err
+	}
+	bus, err := gateway.NewBus(gateway.BusConfig{
+		Listen: s.cfg.NATSListen, URL: s.cfg.NATS, SystemURL: s.cfg.NATSSystem, TLS: s.tls, Issuer: issuer,
+		Ping: 20 * time.Second / time.Duration(s.cfg.Scale), Log: s.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.metrics = newMetrics(s.db)
+	limits := orderly.DefaultLimits
+	if s.cfg.LateResults > 0 {
+		limits.LateResults = s.cfg.LateResults
+	}
+	limits = limits.Scale(s.cfg.Scale)
+	scale := time.Duration(s.cfg.Scale)
+	s.engine = engine.New(s.db, bus, engine.Config{
+		Limits: limits, Regions: s.cfg.Regions, MaxTargets: s.cfg.MaxTargets, Delivery: time.Minute / scale,
+		Sweep: max(10*time.Millisecond, 250*time.Millisecond/scale), Log: s.cfg.Log, Observe: s.metrics.observer(),
+	})
+	s.fleet = fleet.New(s.db, s.engine, fleet.Config{Fresh: limits.Fresh, Gone: func(id string) { s.gateway.Cut(id) }})
+	g := gateway.Config{
+		Heartbeat: time.Minute / scale, Presence: 5 * time.Second / scale, Probe: 2 * time.Second / scale, Window: 10 * time.Second / scale,
+		Advertise: s.cfg.AdvertiseNATS, Log: s.cfg.Log,
+	}
+	if s.ca != nil {
+		g.CA = s.ca.PEM()
+	}
+	s.gateway = gateway.New(bus, s.db, s.engine, s.fleet, g)
+	dialect := ecs.New(ecs.Config{Engine: s.engine, Fleet: s.fleet, TokenKey: tokens, Endpoint: func(string) string { return s.listener.Addr().String() }})
+	s.rpc = rpc.New(rpc.Config{APIs: []rpc.API{dialect.API()}, Keys: keys{s.db}, Host: s.cfg.Listen, Log: s.cfg.Log, Observe: s.metrics.request})
+	return nil
+}
+
+// sharedIssuer is the key that signs who may use the bus.
+func sharedIssuer(ctx context.Context, db *store.DB) (nkeys.KeyPair, error) {
+	seed, err := db.Secret(ctx, "bus issuer", func() ([]byte, error) {
+		kp, err := nkeys.CreateAccount()
+		if err != nil {
+			return nil, err
+		}
+		return kp.Seed()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return nkeys.FromSeed(seed)
+}
+
+// Run serves until ctx ends; it returns when all parts have ended. It closes the server.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.db.Run(ctx) })
+	g.Go(func() error { return s.gateway.Run(ctx) })
+	g.Go(func() error { return s.engine.Run(ctx) })
+	g.Go(func() error { return s.serve(ctx) })
+	return g.Wait()
+}
+
+// Close lets go of the database and the address.
+func (s *Server) Close() {
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	if s.db != nil {
+		s.db.Close()
+	}
+}
+
+// First is what was made at this start.
+func (s *Server) First() First { return s.first }
+
+// Endpoint is the URL of the API.
+func (s *Server) Endpoint() string {
+	scheme := "http://"
+	if s.tls != nil {
+		scheme = "https://"
+	}
+	return scheme + s.listener.Addr().String()
+}
+
+// Fingerprint is that of the own CA, "" when there is none.
+func (s *Server) Fingerprint() string {
+	if s.ca == nil {
+		return ""
+	}
+	return s.ca.Fingerprint()
+}
+
+// CA is the own CA's certificate in PEM, "" when there is none.
+func (s *Server) CA() string {
+	if s.ca == nil {
+		return ""
+	}
+	return s.ca.PEM()
+}
+
+// Ready is closed when agents can be served.
+func (s *Server) Ready() <-chan struct{} { return s.gateway.Ready() }
+
+// Activate makes an activation code for count machines in the first region, for whoever starts the
+// server: it is what CreateActivation does.
+func (s *Server) Activate(ctx context.Context, count int) (id, code string, err error) {
+	return s.fleet.CreateActivation(ctx, orderly.Caller{Account: s.first.Account},
+		orderly.Activation{Region: s.cfg.Regions[0], Count: count, Description: "made by orderly server"}, engine.Repetition{Operation: "CreateActivation"})
+}
