@@ -145,11 +145,14 @@ func (g *Gateway) Cut(instance string) {
 	}
 }
 
+// farewell is how long an agent that is cut off has to read why.
+const farewell = 100 * time.Millisecond
+
 func (g *Gateway) cut(instance string) {
 	for _, cl := range g.callout.forget(instance) {
 		s, _ := g.callout.seat(cl)
 		g.bus.say(instance, s.link, wire.ToAgent{Goodbye: wire.ByeDeregistered})
-		g.bus.kick(cl)
+		time.AfterFunc(farewell, func() { g.bus.kick(cl) })
 	}
 }
 
@@ -160,13 +163,11 @@ func (b *Bus) kick(cl client) {
 	if b.system == nil {
 		return
 	}
-	if b.out != nil {
-		_ = b.out.Flush() // the goodbye goes first
-	}
 	body, err := json.Marshal(struct {
 		CID uint64 `json:"cid"`
 	}{cl.id})
 	if err == nil {
-		_ = b.system.Publish("$SYS.REQ.SERVER."+cl.server+".KICK", body)
+		// It is done only for requests; nobody needs the answer.
+		_ = b.system.PublishRequest("$SYS.REQ.SERVER."+cl.server+".KICK", nats.NewInbox(), body)
 	}
 }
