@@ -30,13 +30,19 @@ const (
 // BusConfig is how the message bus is reached; the zero value of each field means the default named
 // there.
 type BusConfig struct {
-	Listen    string        // host:port of the embedded server; port 0 takes a free one
-	URL       string        // of a NATS cluster to use in place of the embedded server
-	SystemURL string        // the same with a user of its system account: disconnects are seen and agents cut off at once
-	TLS       *tls.Config   // of the embedded server; nil for plain text
-	Issuer    nkeys.KeyPair // account key that signs who may connect; the same on all servers of a database
-	Ping      time.Duration // 20 s; how often the embedded server looks whether a connection lives
-	Log       *slog.Logger  // slog.Default()
+	Listen string        // host:port of the embedded server; port 0 takes a free one
+	URL    string        // of a NATS cluster to use in place of the embedded server
+	TLS    *tls.Config   // of the embedded server; nil for plain text
+	Keys   Keys          // the same on all servers of a database
+	Ping   time.Duration // 20 s; how often the embedded server looks whether a connection lives
+	Log    *slog.Logger  // slog.Default()
+}
+
+// Keys are what a message bus knows servers by.
+type Keys struct {
+	Issuer nkeys.KeyPair // account key that signs who may connect
+	User   nkeys.KeyPair // user key of servers, with a cluster
+	System nkeys.KeyPair // user key of servers in the system account, with a cluster
 }
 
 // Bus carries messages to agents.
@@ -49,7 +55,7 @@ type Bus struct {
 	mu     sync.RWMutex
 	out    *nats.Conn // hellos, and all that goes to agents: one order for an agent
 	report *nats.Conn
-	system *nats.Conn // nil without a system account
+	system *nats.Conn // sees connections end, and ends them
 }
 
 // NewBus makes a bus; it is started by Gateway.Run.
@@ -88,7 +94,7 @@ func (b *Bus) options() (*server.Options, error) {
 	if number == 0 {
 		number = server.RANDOM_PORT
 	}
-	issuer, err := b.cfg.Issuer.PublicKey()
+	issuer, err := b.cfg.Keys.Issuer.PublicKey()
 	if err != nil {
 		return nil, err
 	}
@@ -143,27 +149,32 @@ func (b *Bus) start(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var err error
-	if b.out, err = b.connect("orderly", b.cfg.URL, busUser); err != nil {
+	if b.out, err = b.connect("orderly", busUser, b.cfg.Keys.User); err != nil {
 		return err
 	}
-	if b.report, err = b.connect("orderly reports", b.cfg.URL, busUser); err != nil {
+	if b.report, err = b.connect("orderly reports", busUser, b.cfg.Keys.User); err != nil {
 		return err
 	}
-	if b.srv != nil || b.cfg.SystemURL != "" {
-		b.system, err = b.connect("orderly system", b.cfg.SystemURL, systemUser)
-	}
+	b.system, err = b.connect("orderly system", systemUser, b.cfg.Keys.System)
 	return err
 }
 
-func (b *Bus) connect(name, url, user string) (*nats.Conn, error) {
+// connect connects as a user of the embedded server, or by a key to a cluster.
+func (b *Bus) connect(name, user string, key nkeys.KeyPair) (*nats.Conn, error) {
 	o := []nats.Option{nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(8 << 20), nats.IgnoreAuthErrorAbort(),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
 			b.cfg.Log.Warn("message bus", "err", err)
 		})}
 	if b.srv != nil {
 		o = append(o, nats.InProcessServer(b.srv), nats.UserInfo(user, b.password))
+	} else {
+		public, err := key.PublicKey()
+		if err != nil {
+			return nil, err
+		}
+		o = append(o, nats.Nkey(public, key.Sign))
 	}
-	nc, err := nats.Connect(url, o...)
+	nc, err := nats.Connect(b.cfg.URL, o...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the message bus: %w", err)
 	}

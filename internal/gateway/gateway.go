@@ -23,7 +23,7 @@ type Config struct {
 	Presence  time.Duration // 5 s; between writes of signs of life
 	Probe     time.Duration // 2 s; how long a link has to show that it lives when another claims its instance
 	Window    time.Duration // 10 s; over which agents spread a reconnect
-	Advertise string        // host:port of the bus that agents are told; the host they registered with, and the bus's port
+	Advertise string        // host:port or URL of the bus that agents are told; the host they registered with, and the bus's port
 	CA        string        // PEM of the CA that agents are told to trust; "" for their system's
 	Log       *slog.Logger  // slog.Default()
 }
@@ -60,7 +60,7 @@ func New(bus *Bus, db *store.DB, e *engine.Engine, f *fleet.Fleet, cfg Config) *
 		cfg.Log = slog.Default()
 	}
 	g := &Gateway{
-		cfg: cfg, bus: bus, db: db, engine: e, fleet: f, callout: newCallout(db, bus.cfg.Issuer),
+		cfg: cfg, bus: bus, db: db, engine: e, fleet: f, callout: newCallout(db, bus.cfg.Keys.Issuer),
 		beats: map[string]time.Time{}, probes: map[string]chan struct{}{}, ready: make(chan struct{}),
 	}
 	g.hellos = newBatcher(500, g.greet)

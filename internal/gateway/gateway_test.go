@@ -29,13 +29,13 @@ var caller = orderly.Caller{Account: "1000000000000001", KeyID: "k", SourceIP: "
 
 // A cell is a running gateway with the parts around it.
 type cell struct {
-	t      *testing.T
-	url    string // of the database
+	t      testing.TB
 	db     *store.DB
 	engine *engine.Engine
 	fleet  *fleet.Fleet
 	bus    *gateway.Bus
 	gate   *gateway.Gateway
+	port   string    // of the bus
 	code   [2]string // activation ID and code
 	roots  *x509.CertPool
 }
@@ -50,24 +50,37 @@ func each(t *testing.T, story func(t *testing.T, url string)) {
 const scale = 20
 
 // start starts a cell on a database; protect asks for TLS.
-func start(t *testing.T, url string, protect bool) *cell {
+func start(t testing.TB, url string, protect bool) *cell {
+	t.Helper()
+	cfg := gateway.BusConfig{Listen: "127.0.0.1:0", Keys: gateway.Keys{Issuer: account(t)}, Ping: time.Second}
+	var roots *x509.CertPool
+	if protect {
+		db, err := store.Open(t.Context(), url, store.Options{Secret: secret})
+		must(t, err)
+		ca, err := gateway.OpenCA(t.Context(), db)
+		must(t, err)
+		must(t, db.Close())
+		cfg.TLS, err = ca.TLS([]string{"127.0.0.1"})
+		must(t, err)
+		roots = x509.NewCertPool()
+		roots.AppendCertsFromPEM([]byte(ca.PEM()))
+	}
+	c := startOn(t, url, cfg)
+	c.roots, c.port = roots, c.bus.Port()
+	return c
+}
+
+var secret = bytes.Repeat([]byte{7}, 32)
+
+// startOn starts a cell on a database and a bus.
+func startOn(t testing.TB, url string, cfg gateway.BusConfig) *cell {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	ctx, cancel := context.WithCancel(context.Background())
-	db, err := store.Open(ctx, url, store.Options{Secret: bytes.Repeat([]byte{7}, 32)})
+	db, err := store.Open(ctx, url, store.Options{Secret: secret})
 	must(t, err)
-	issuer, err := nkeys.CreateAccount()
-	must(t, err)
-	c := &cell{t: t, url: url, db: db}
-	cfg := gateway.BusConfig{Listen: "127.0.0.1:0", Issuer: issuer, Log: log, Ping: time.Second}
-	if protect {
-		ca, err := gateway.OpenCA(ctx, db)
-		must(t, err)
-		cfg.TLS, err = ca.TLS([]string{"127.0.0.1"})
-		must(t, err)
-		c.roots = x509.NewCertPool()
-		c.roots.AppendCertsFromPEM([]byte(ca.PEM()))
-	}
+	c := &cell{t: t, db: db}
+	cfg.Log = log
 	c.bus, err = gateway.NewBus(cfg)
 	must(t, err)
 	limits := orderly.DefaultLimits.Scale(scale)
@@ -103,13 +116,10 @@ type identity struct {
 
 func (c *cell) register() identity {
 	c.t.Helper()
-	key, err := nkeys.CreateUser()
-	must(c.t, err)
-	public, err := key.PublicKey()
-	must(c.t, err)
+	key := user(c.t)
 	i, err := c.fleet.Register(c.t.Context(), fleet.Registration{
 		ActivationID: c.code[0], ActivationCode: c.code[1], From: netip.MustParseAddr("127.0.0.1"),
-		Instance: orderly.Instance{PublicKey: public, OS: orderly.Linux, Hostname: "host"},
+		Instance: orderly.Instance{PublicKey: public(c.t, key), OS: orderly.Linux, Hostname: "host"},
 	})
 	must(c.t, err)
 	return identity{i.ID, key}
@@ -117,7 +127,7 @@ func (c *cell) register() identity {
 
 // A peer is one link of an agent, driven by a test.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	id   identity
 	name string
 	nc   *nats.Conn
@@ -129,15 +139,14 @@ type peer struct {
 // dial connects; the error is NATS's.
 func (c *cell) dial(id identity, link string, key nkeys.KeyPair) (*peer, error) {
 	p := &peer{t: c.t, id: id, name: link, in: make(chan wire.ToAgent, 1000), errs: make(chan error, 1000), boot: orderly.Boot{Incarnation: "inc", ID: "boot"}}
-	public, err := key.PublicKey()
-	must(c.t, err)
-	o := []nats.Option{nats.Nkey(public, key.Sign), nats.Name(link), nats.NoReconnect(), nats.Timeout(5 * time.Second),
+	o := []nats.Option{nats.Nkey(public(c.t, key), key.Sign), nats.Name(link), nats.NoReconnect(), nats.Timeout(5 * time.Second),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { p.errs <- err })}
-	url := "nats://127.0.0.1:" + c.bus.Port()
+	url := "nats://127.0.0.1:" + c.port
 	if c.roots != nil {
-		url = "tls://127.0.0.1:" + c.bus.Port()
+		url = "tls://127.0.0.1:" + c.port
 		o = append(o, nats.Secure(&tls.Config{RootCAs: c.roots, MinVersion: tls.VersionTLS13}))
 	}
+	var err error
 	if p.nc, err = nats.Connect(url, o...); err != nil {
 		return nil, err
 	}
@@ -230,7 +239,7 @@ func (c *cell) becomes(invoke string, want orderly.State) orderly.Task {
 }
 
 // poll waits until done, at most 15 s.
-func poll(t *testing.T, done func() bool, why func() string) {
+func poll(t testing.TB, done func() bool, why func() string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -244,7 +253,7 @@ func poll(t *testing.T, done func() bool, why func() string) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/engine"
@@ -93,19 +92,16 @@ func (p *peer) refused(what string) {
 func TestOnlyRegisteredKeysConnect(t *testing.T) {
 	c := start(t, t.TempDir()+"/orderly.db", false)
 	id := c.register()
-	stranger, err := nkeys.CreateUser()
-	must(t, err)
+	stranger := user(t)
 	if _, err := c.dial(id, "link", stranger); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("unknown key: %v, want an authorization violation", err)
 	}
-	url := "nats://127.0.0.1:" + c.bus.Port()
-	public, err := id.key.PublicKey()
-	must(t, err)
+	url := "nats://127.0.0.1:" + c.port
 	for name, o := range map[string]nats.Option{
 		"no credentials":              nats.Name("x"),
 		"the server's user":           nats.UserInfo("orderly", "guess"),
-		"another's signature":         nats.Nkey(public, stranger.Sign),
-		"a signature of another text": nats.Nkey(public, func([]byte) ([]byte, error) { return id.key.Sign([]byte("x")) }),
+		"another's signature":         nats.Nkey(public(t, id.key), stranger.Sign),
+		"a signature of another text": nats.Nkey(public(t, id.key), func([]byte) ([]byte, error) { return id.key.Sign([]byte("x")) }),
 	} {
 		if nc, err := nats.Connect(url, o, nats.NoReconnect()); err == nil {
 			nc.Close()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/fleet"
@@ -86,7 +87,10 @@ func (g *Gateway) url(host string) string {
 	if g.bus.cfg.TLS != nil || g.cfg.CA != "" {
 		scheme = "tls://"
 	}
-	if g.cfg.Advertise != "" {
+	switch {
+	case strings.Contains(g.cfg.Advertise, "://"):
+		return g.cfg.Advertise
+	case g.cfg.Advertise != "":
 		return scheme + g.cfg.Advertise
 	}
 	name, _, err := net.SplitHostPort(host)

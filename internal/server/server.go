@@ -32,7 +32,6 @@ type Config struct {
 	NATSListen string   // Listen's host, port 4222; host:port of the message bus
 	DB         string   // Data/orderly.db; path of an SQLite file or postgres://…
 	NATS       string   // URL of a NATS cluster to use in place of the embedded server
-	NATSSystem string   // the same with a user of the cluster's system account
 	Regions    []string // cn-hangzhou
 	SecretFile string   // Data/secret; 32 bytes that seal keys in the database, made when it is missing
 
@@ -41,7 +40,7 @@ type Config struct {
 	TLSKey  string   //
 	Hosts   []string // further names and addresses that the server is reached by, for the own CA's certificate
 
-	AdvertiseNATS string // host:port of the bus that agents are told; the host they registered with
+	AdvertiseNATS string // host:port or URL of the bus that agents are told; the host they registered with; required with NATS
 
 	AccessKeyID     string // key of the first account, in place of one that is made
 	AccessKeySecret string
@@ -118,6 +117,9 @@ func (c *Config) complete() error {
 	if err != nil {
 		return fmt.Errorf("listen address: %w", err)
 	}
+	if c.NATS != "" && c.AdvertiseNATS == "" {
+		return errors.New("with a NATS cluster, say where agents find it (advertise-nats)")
+	}
 	c.NATSListen = or(c.NATSListen, net.JoinHostPort(host, "4222"))
 	c.DB = or(c.DB, filepath.Join(c.Data, "orderly.db"))
 	c.SecretFile = or(c.SecretFile, filepath.Join(c.Data, "secret"))
@@ -141,7 +143,7 @@ func or(v, d string) string {
 
 // assemble makes the parts and joins them.
 func (s *Server) assemble(ctx context.Context) error {
-	issuer, err := sharedIssuer(ctx, s.db)
+	busKeys, err := sharedKeys(ctx, s.db)
 	if err != nil {
 		return err
 	}
@@ -149,8 +151,11 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.cfg.NATS != "" {
+		s.cfg.Log.Info("using a NATS cluster that must know these keys", "issuer", public(busKeys.Issuer), "user", public(busKeys.User), "system", public(busKeys.System))
+	}
 	bus, err := gateway.NewBus(gateway.BusConfig{
-		Listen: s.cfg.NATSListen, URL: s.cfg.NATS, SystemURL: s.cfg.NATSSystem, TLS: s.tls, Issuer: issuer,
+		Listen: s.cfg.NATSListen, URL: s.cfg.NATS, TLS: s.tls, Keys: busKeys,
 		Ping: 20 * time.Second / time.Duration(s.cfg.Scale), Log: s.cfg.Log,
 	})
 	if err != nil {
@@ -181,19 +186,36 @@ func (s *Server) assemble(ctx context.Context) error {
 	return nil
 }
 
-// sharedIssuer is the key that signs who may use the bus.
-func sharedIssuer(ctx context.Context, db *store.DB) (nkeys.KeyPair, error) {
-	seed, err := db.Secret(ctx, "bus issuer", func() ([]byte, error) {
-		kp, err := nkeys.CreateAccount()
+// sharedKeys are what the message bus knows the servers of a database by.
+func sharedKeys(ctx context.Context, db *store.DB) (k gateway.Keys, err error) {
+	for _, of := range []struct {
+		name string
+		key  *nkeys.KeyPair
+		make func() (nkeys.KeyPair, error)
+	}{{"bus issuer", &k.Issuer, nkeys.CreateAccount}, {"bus user", &k.User, nkeys.CreateUser}, {"bus system user", &k.System, nkeys.CreateUser}} {
+		seed, err := db.Secret(ctx, of.name, func() ([]byte, error) {
+			kp, err := of.make()
+			if err != nil {
+				return nil, err
+			}
+			return kp.Seed()
+		})
 		if err != nil {
-			return nil, err
+			return k, err
 		}
-		return kp.Seed()
-	})
-	if err != nil {
-		return nil, err
+		if *of.key, err = nkeys.FromSeed(seed); err != nil {
+			return k, err
+		}
 	}
-	return nkeys.FromSeed(seed)
+	return k, nil
+}
+
+func public(k nkeys.KeyPair) string {
+	key, err := k.PublicKey()
+	if err != nil {
+		return err.Error()
+	}
+	return key
 }
 
 // Run serves until ctx ends; it returns when all parts have ended. It closes the server.
