@@ -92,10 +92,11 @@ func (d *Dialect) check(_ orderly.Caller, params map[string]string) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if list, _, _ := strings.Cut(name, "."); checkedLater[list] {
+		parameter, _, _ := strings.Cut(name, ".")
+		if checkedLater[parameter] {
 			continue
 		}
-		if err := checkText(name, params[name]); err != nil {
+		if err := checkText(parameter, params[name]); err != nil {
 			return err
 		}
 	}
