@@ -74,7 +74,7 @@ func TestJournalIsTheSameAfterReopening(t *testing.T) {
 		boots := 1
 		m := &model{tasks: map[orderly.TaskKey]known{}}
 		j := open(t, path, boot)
-		defer func() { j.Close() }()
+		defer func() { must(t, j.Close()) }()
 		reopen := func() {
 			must(t, j.Close())
 			j = open(t, path, fmt.Sprintf("boot-%d", boots))

@@ -122,7 +122,7 @@ func TestJournalKeepsWhatItWasTold(t *testing.T) {
 	must(t, j.Close())
 	_, moments := sample(t, path)
 	j = open(t, path, boot)
-	defer j.Close()
+	defer func() { must(t, j.Close()) }()
 	if first == "" || j.Incarnation() != first || j.Copied() {
 		t.Errorf("incarnation = %q, copied = %v; want %q, false", j.Incarnation(), j.Copied(), first)
 	}
@@ -221,7 +221,7 @@ func TestJournalOfAnotherIsNotContinued(t *testing.T) {
 	must(t, os.WriteFile(other, file, 0o600))
 
 	original, clone := open(t, path, boot), open(t, other, boot)
-	defer original.Close()
+	defer func() { must(t, original.Close()) }()
 	if !clone.Copied() || clone.Incarnation() == original.Incarnation() || clone.Incarnation() == "" {
 		t.Errorf("copy: copied = %v, incarnation %q; want a new one", clone.Copied(), clone.Incarnation())
 	}
@@ -234,7 +234,7 @@ func TestJournalOfAnotherIsNotContinued(t *testing.T) {
 	incarnation := clone.Incarnation()
 	must(t, clone.Close())
 	clone = open(t, other, boot)
-	defer clone.Close()
+	defer func() { must(t, clone.Close()) }()
 	if clone.Copied() || clone.Incarnation() != incarnation {
 		t.Errorf("copy reopened: copied = %v, incarnation %q; want %q", clone.Copied(), clone.Incarnation(), incarnation)
 	}
@@ -319,7 +319,7 @@ func TestJournalIsPrivate(t *testing.T) {
 	sample(t, path)
 	must(t, os.Chmod(path, 0o644))
 	j := open(t, path, boot)
-	defer j.Close()
+	defer func() { must(t, j.Close()) }()
 	check := func(when string) {
 		files, err := os.ReadDir(dir)
 		must(t, err)
@@ -353,7 +353,7 @@ func TestJournalStaysSmall(t *testing.T) {
 	}
 	must(t, j.Close())
 	j = open(t, path, boot)
-	defer j.Close()
+	defer func() { must(t, j.Close()) }()
 	if got := contents(t, j); len(got) != 1 || got[key(1)].Job != "kept" {
 		t.Errorf("known = %v, want the one task", got)
 	}
@@ -403,7 +403,7 @@ func TestSpoolDropsOldestOutputFirst(t *testing.T) { // promise 3: end records a
 
 func BenchmarkJournalTask(b *testing.B) {
 	j := open(b, filepath.Join(b.TempDir(), "journal"), boot)
-	defer j.Close()
+	defer func() { must(b, j.Close()) }()
 	job, report := bytes.Repeat([]byte("j"), 300), bytes.Repeat([]byte("r"), 200)
 	for seq := int64(0); b.Loop(); seq++ {
 		must(b, j.Got(key(seq), job))

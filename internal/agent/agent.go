@@ -1,0 +1,190 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/orderly-run/orderly"
+)
+
+// Why Run ends without being told to. Nothing but what the message says helps.
+var (
+	ErrDeregistered = errors.New("this machine was deregistered: register it again")
+	ErrVersion      = errors.New("the server does not speak this agent's version of the protocol: update the agent")
+)
+
+// Config is how an agent works; the zero value of each field but Dir means what is named there.
+type Config struct {
+	Dir     string       // where identity, journal and scripts are
+	Version string       // of the program; "dev"
+	AtOnce  int          // commands that run at the same time, others wait; 64
+	Spool   int64        // bytes of reports that may wait for acknowledgement; 64 MiB
+	Times   Times        // DefaultTimes
+	Boot    string       // ID of the machine's boot; "" asks the system
+	Root    string       // of the file system that has the facts about the machine; "/"
+	Log     *slog.Logger // nothing is logged
+}
+
+func (c Config) withDefaults() Config {
+	c.Version = cmp.Or(c.Version, "dev")
+	c.AtOnce = cmp.Or(c.AtOnce, 64)
+	c.Spool = cmp.Or(c.Spool, 64<<20)
+	c.Times = cmp.Or(c.Times, DefaultTimes)
+	c.Root = cmp.Or(c.Root, "/")
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	return c
+}
+
+// An Agent is the agent of one registered machine. One goroutine, that of Run, owns all of it;
+// what happens elsewhere reaches it through post.
+type Agent struct {
+	cfg      Config
+	log      *slog.Logger
+	identity Identity
+	boot     string
+	link     string // names this process to the server
+	journal  *Journal
+
+	events chan func()
+	over   chan struct{} // closed when nobody takes events any more
+
+	tasks   map[orderly.TaskKey]*task
+	waiting []orderly.TaskKey
+	active  map[orderly.TaskKey]*task // a goroutine of execute has it
+	acked   memory
+	early   []arrival // what came before the first welcome
+	live    bool      // a look at the running commands' output is due
+
+	uplink  uplink
+	reports reports
+
+	leaving bool
+	failure error
+}
+
+// New prepares the agent of the machine that is registered in c.Dir. It refuses a directory that was
+// copied from another machine.
+func New(c Config) (*Agent, error) {
+	c = c.withDefaults()
+	id, err := LoadIdentity(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if !id.Machine.sameAs(readMachine(c.Root)) {
+		return nil, ErrCopied
+	}
+	boot := c.Boot
+	if boot == "" {
+		if boot, err = bootID(); err != nil {
+			return nil, fmt.Errorf("find out the machine's boot: %w", err)
+		}
+	}
+	return &Agent{
+		cfg: c, log: c.Log.With("instance", id.Instance), identity: id, boot: boot, link: rand.Text(),
+		events: make(chan func()), over: make(chan struct{}),
+		tasks: map[orderly.TaskKey]*task{}, active: map[orderly.TaskKey]*task{},
+		reports: reports{queued: map[orderly.TaskKey]bool{}},
+	}, nil
+}
+
+// Run connects to the server and works until ctx ends, which is no error, or until the server says
+// that there is no place for this agent. It may be called once.
+func (a *Agent) Run(ctx context.Context) error {
+	journal, err := OpenJournal(filepath.Join(a.cfg.Dir, "journal"), a.boot)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := journal.Close(); err != nil {
+			a.log.Error("the journal cannot be closed", "error", err)
+		}
+	}()
+	a.journal = journal
+	if journal.Copied() {
+		a.log.Warn("the journal is a copy: what it held belongs to another agent")
+	}
+	if err := a.clearWork(); err != nil {
+		return err
+	}
+	a.takeOver()
+	defer close(a.over)
+	a.connect()
+	defer a.disconnect()
+	a.log.Info("agent runs", "version", a.cfg.Version, "link", a.link)
+	return a.serve(ctx.Done())
+}
+
+// serve handles events until it is told to quit and all that runs has ended.
+func (a *Agent) serve(quit <-chan struct{}) error {
+	var deadline <-chan time.Time
+	for !a.finished() {
+		select {
+		case f := <-a.events:
+			f()
+		case <-quit:
+			a.leaving, quit = true, nil
+		case <-deadline:
+			a.log.Warn("not all has ended in time", "running", len(a.active))
+			return a.failure
+		}
+		if a.leaving && deadline == nil {
+			deadline = time.After(a.cfg.Times.Leave)
+			a.stopAll()
+		}
+	}
+	return a.failure
+}
+
+// finished reports whether there is nothing more to do here.
+func (a *Agent) finished() bool {
+	return a.leaving && len(a.active) == 0 && (a.reports.none() || !a.uplink.welcome)
+}
+
+// fail makes Run end with an error.
+func (a *Agent) fail(err error) {
+	a.failure, a.leaving = err, true
+}
+
+// post has f called by Run, unless that has ended.
+func (a *Agent) post(f func()) {
+	select {
+	case a.events <- f:
+	case <-a.over:
+	}
+}
+
+// after has f called by Run when d is over.
+func (a *Agent) after(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { a.post(f) })
+}
+
+// workDir is where scripts are.
+func (a *Agent) workDir() string { return filepath.Join(a.cfg.Dir, "work") }
+
+// clearWork removes the scripts that a killed agent left.
+func (a *Agent) clearWork() error {
+	err := os.RemoveAll(a.workDir())
+	if err == nil {
+		err = os.MkdirAll(a.workDir(), 0o700)
+	}
+	if err != nil {
+		return fmt.Errorf("clear working directory: %w", err)
+	}
+	foreign, err := filepath.Glob(a.foreignPrefix() + "*")
+	if err != nil {
+		return err
+	}
+	for _, dir := range foreign {
+		if err := os.RemoveAll(dir); err != nil {
+			a.log.Warn("an old script cannot be removed", "error", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package agent_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/agent"
+	"github.com/orderly-run/orderly/internal/proc"
+	"github.com/orderly-run/orderly/internal/wire"
+)
+
+// build makes the real program, once for all tests.
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "orderly-agent-test-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "orderly-agent")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/orderly-run/orderly/cmd/orderly-agent").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	built = dir
+	return path, err
+})
+
+var built string // where build put it
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		_ = os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+// program starts the real program.
+func (w *world) program() *exec.Cmd {
+	w.t.Helper()
+	path, err := build()
+	must(w.t, err)
+	cmd := exec.Command(path, "run", "--data", w.dir, "--agent-time-scale", "20")
+	cmd.Stderr = w.t.Output()
+	w.set(func() { w.hellos = nil }) // those of links that are gone
+	must(w.t, cmd.Start())
+	w.t.Cleanup(func() { crash(cmd) })
+	return cmd
+}
+
+// crash ends a program without a chance to do anything.
+func crash(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+func TestKilledAgentKillsWhatItLeft(t *testing.T) { // HND-6
+	w := worldOn(t, "/")
+	cmd := w.program()
+	log := filepath.Join(w.dir, "log")
+	script := join("echo start >> "+log, "trap '' PIPE HUP TERM", "sleep 100 & echo $! > "+w.dir+"/child", "echo $$ > "+w.dir+"/pid", "echo ready", "wait")
+	tree := func(_ *wire.Run, j *wire.Job) { j.Termination = orderly.KillProcessTree }
+	k := w.run(1, script, tree)
+	w.until("output", func() bool { return strings.Contains(string(outputs(w, k)), "ready") })
+	crash(cmd)
+	w.set(func() { w.silent = true })
+	w.program()
+	s := w.end(k)
+	if s.State != orderly.Error || s.Code != orderly.ClientRestarted || s.StartedAgo == nil {
+		t.Errorf("%+v, want Error/ClientRestarted with a start", s)
+	}
+	for _, name := range []string{"pid", "child"} {
+		if pid := readPID(t, filepath.Join(w.dir, name)); alive(pid) {
+			t.Errorf("process %s (%d) is left", name, pid)
+		}
+	}
+	w.run(1, script, tree)
+	w.set(func() { w.silent = false })
+	w.end(w.run(2, "true"))
+	if got, err := os.ReadFile(log); err != nil || string(got) != "start\n" {
+		t.Errorf("starts: %q, %v; want one", got, err)
+	}
+}
+
+func outputs(w *world, k orderly.TaskKey) (all []byte) {
+	for _, s := range w.snapshots(k) {
+		all = append(all, s.Output...)
+	}
+	return all
+}
+
+// Promise 2 and 3: whenever the agent is killed, a task starts at most once, and its end arrives.
+func TestKilledAtAnyMoment(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	w := worldOn(t, "/")
+	log := filepath.Join(w.dir, "log")
+	cmd := w.program()
+	for round := range int64(12) {
+		h := w.hello()
+		m := w.runMessage(round, fmt.Sprintf("echo %d >> %s; sleep 0.005; echo done", round, log))
+		w.to(h.Link, m)
+		must(t, w.nc.Flush())
+		<-time.After(time.Duration(rnd.IntN(15_000)) * time.Microsecond)
+		crash(cmd)
+		cmd = w.program()
+		h = w.hello()
+		settled := false
+		w.set(func() { settled = w.count(key(round), orderly.Success) > 0 })
+		if !settled {
+			w.to(h.Link, m) // as the server does with what is not confirmed
+		}
+		s := w.end(key(round))
+		if s.State != orderly.Success && (s.State != orderly.Error || s.Code != orderly.ClientRestarted) {
+			t.Errorf("round %d: %+v", round, s)
+		}
+		data, err := os.ReadFile(log)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		starts := strings.Count("\n"+string(data), fmt.Sprintf("\n%d\n", round))
+		if starts > 1 || starts == 0 && s.State == orderly.Success {
+			t.Errorf("round %d: %d starts, end %s", round, starts, s.State)
+		}
+	}
+}
+
+// After a crash before the start what was taken up is run; one whose process may have been started
+// is not, and that process is killed though nobody had noted its number.
+func TestKilledBeforeAndWhileStarting(t *testing.T) {
+	w := newWorld(t)
+	j := open(t, filepath.Join(w.dir, "journal"), boot)
+	job := wire.Encode(wire.Job{Type: orderly.RunShellScript, Content: []byte("echo ran"), WorkingDir: "/", Timeout: 60_000, Termination: orderly.KillProcessTree})
+	must(t, j.Got(key(1), job))
+	must(t, j.Got(key(2), job))
+	must(t, j.Starting(key(2)))
+	must(t, j.Got(key(3), job))
+	must(t, j.Tombstone(key(3)))
+	p, err := proc.Start(proc.Spec{Path: "sleep", Args: []string{"100"}, Dir: "/", Mark: j.Incarnation() + "-2-0"})
+	must(t, err)
+	t.Cleanup(p.Stop)
+	must(t, j.Close())
+	w.start()
+	if s := w.end(key(1)); s.State != orderly.Success || string(s.Output) != "ran\n" {
+		t.Errorf("taken up: %+v, want Success", s)
+	}
+	if s := w.end(key(2)); s.State != orderly.Error || s.Code != orderly.ClientRestarted {
+		t.Errorf("starting: %+v, want Error/ClientRestarted", s)
+	}
+	if s := w.end(key(3)); s.State != orderly.Cancelled {
+		t.Errorf("stopped: %+v, want Cancelled", s)
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(patience):
+		t.Error("the process is left")
+	}
+}
+
+// After a boot of the machine numbers of processes mean nothing: nobody is killed (HND-4).
+func TestRebootedMachine(t *testing.T) {
+	w := newWorld(t)
+	bystander, err := proc.Start(proc.Spec{Path: "sleep", Args: []string{"100"}, Dir: "/"})
+	must(t, err)
+	t.Cleanup(bystander.Stop)
+	j := open(t, filepath.Join(w.dir, "journal"), "boot-0")
+	job := wire.Encode(wire.Job{Type: orderly.RunShellScript, Content: []byte("echo > " + w.dir + "/ran"), WorkingDir: "/"})
+	must(t, j.Got(key(1), job))
+	must(t, j.Got(key(2), job))
+	must(t, j.Starting(key(2)))
+	must(t, j.Started(key(2), agent.Run{PID: bystander.PID(), StartTime: bystander.StartTime(), At: time.Now().Add(-time.Minute)}))
+	must(t, j.Close())
+	w.start()
+	for seq := range int64(2) {
+		if s := w.end(key(seq + 1)); s.State != orderly.Error || s.Code != orderly.InstanceRestarted {
+			t.Errorf("%+v, want Error/InstanceRestarted", s)
+		}
+	}
+	if s := w.end(key(2)); s.StartedAgo == nil || *s.StartedAgo < 60_000 {
+		t.Errorf("start of the one that ran: %v ms ago, want a minute", s.StartedAgo)
+	}
+	if !alive(bystander.PID()) || exists(w.dir+"/ran") {
+		t.Errorf("bystander alive: %v, ran: %v", alive(bystander.PID()), exists(w.dir+"/ran"))
+	}
+}
+
+// A start that cannot be noted does not happen, and an end that cannot be noted is told all the same.
+func TestFullDisk(t *testing.T) {
+	w := newWorld(t)
+	must(t, os.Remove(filepath.Join(w.dir, "journal.lock")))
+	small := t.TempDir()
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("needs to mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(small, 0)) })
+	data, err := os.ReadFile(filepath.Join(w.dir, "identity.json"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(small, "identity.json"), data, 0o600))
+	a := w.start(func(c *agent.Config) { c.Dir = small })
+	w.end(w.run(1, "true"))
+	fill(t, filepath.Join(small, "ballast"))
+	k := w.run(2, "echo > "+w.dir+"/ran"+strings.Repeat("#", 8<<10))
+	if s := w.end(k); s.State != orderly.Invalid || s.Code != orderly.ClientDiskFull || exists(w.dir+"/ran") {
+		t.Errorf("%+v, want Invalid/ClientDiskFull; ran: %v", s, exists(w.dir+"/ran"))
+	}
+	must(t, os.Remove(filepath.Join(small, "ballast")))
+	if s := w.end(w.run(3, "true")); s.State != orderly.Success {
+		t.Errorf("with room again: %+v, want Success", s)
+	}
+	must(t, a.stop())
+}
+
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	must(t, err)
+	defer f.Close()
+	for err == nil {
+		_, err = f.Write(make([]byte, 512))
+	}
+}

@@ -1,0 +1,174 @@
+package agent
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/proc"
+	"github.com/orderly-run/orderly/internal/wire"
+)
+
+// execute runs a task whose start the journal knows of, from the start of its process to its end.
+// It runs beside the agent and tells it by post.
+func (a *Agent) execute(t *task, data []byte) {
+	p, clean, err := a.launch(t.key, data)
+	if err != nil {
+		a.log.Warn("a process cannot be started", "task", t.key, "error", err)
+		a.post(func() { a.exited(t, unstarted(err)) })
+		return
+	}
+	at := time.Now()
+	if err := a.journal.Started(t.key, Run{PID: p.PID(), StartTime: p.StartTime(), At: at}); err != nil {
+		a.log.Warn("a start cannot be recorded", "task", t.key, "error", err) // its mark tells as well
+	}
+	a.post(func() { a.started(t, p, at) })
+	r := run{Result: p.Wait()}
+	clean()
+	if r.Err != nil {
+		a.log.Error("a process is not under control", "task", t.key, "pid", p.PID(), "error", r.Err)
+	}
+	r.output, r.total = p.Output()
+	a.post(func() {
+		r.stopped = t.stopped
+		a.exited(t, r.outcome())
+	})
+}
+
+// launch starts a task's process; clean removes what was made for it.
+func (a *Agent) launch(key orderly.TaskKey, data []byte) (p *proc.Process, clean func(), err error) {
+	job, err := wire.Decode[wire.Job](data)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, script, err := a.writeScript(key, &job)
+	clean = func() {
+		if err := os.RemoveAll(dir); err != nil {
+			a.log.Warn("a script cannot be removed", "task", key, "error", err)
+		}
+	}
+	if err == nil {
+		p, err = proc.Start(proc.Spec{
+			Path: "sh", Args: arguments(script, job.Content), Dir: job.WorkingDir, Env: environment(),
+			Username: job.Username, Timeout: milliseconds(job.Timeout),
+			KillTree: job.Termination == orderly.KillProcessTree, Keep: orderly.MaxOutput, Mark: a.mark(key),
+		})
+	}
+	if err != nil {
+		clean()
+	}
+	return p, clean, err
+}
+
+// mark is what a task's processes have in their environment (package proc), also after a restart of
+// the agent.
+func (a *Agent) mark(key orderly.TaskKey) string {
+	return fmt.Sprintf("%s-%d-%d", a.journal.Incarnation(), key.Invocation, key.Ordinal)
+}
+
+// arguments are those of sh that run a script file as `sh -c <file>` does (LA-2), which means sh
+// itself unless the first line names another interpreter.
+func arguments(script string, content []byte) []string {
+	if bytes.HasPrefix(content, []byte("#!")) {
+		return []string{"-c", `exec "$0"`, script}
+	}
+	return []string{script}
+}
+
+// environment is the agent's own, without its settings, some of which are secret.
+func environment() []string {
+	var env []string
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "ORDERLY_") {
+			env = append(env, entry)
+		}
+	}
+	if _, ok := os.LookupEnv("HOME"); !ok {
+		if u, err := user.Current(); err == nil {
+			env = append(env, "HOME="+u.HomeDir)
+		}
+	}
+	return env
+}
+
+// milliseconds is a duration that came as a number; 0 and less is none.
+func milliseconds(n int64) time.Duration {
+	const most = int64(1<<63-1) / int64(time.Millisecond)
+	return time.Duration(min(max(n, 0), most)) * time.Millisecond
+}
+
+// writeScript writes a task's script where its user, and nobody else, can read and execute it.
+func (a *Agent) writeScript(key orderly.TaskKey, job *wire.Job) (dir, script string, err error) {
+	uid, gid, foreign := owner(job.Username)
+	if foreign {
+		dir, err = os.MkdirTemp(filepath.Split(a.foreignPrefix()))
+	} else {
+		dir = filepath.Join(a.workDir(), scriptName(key, job.InvokeID))
+		err = os.Mkdir(dir, 0o700)
+	}
+	if err != nil {
+		return dir, "", err
+	}
+	script = filepath.Join(dir, "script")
+	if err = writeExecutable(script, job.Content); err != nil || !foreign {
+		return dir, script, err
+	}
+	if err = os.Chown(script, uid, gid); err == nil {
+		err = os.Chown(dir, uid, gid)
+	}
+	return dir, script, err
+}
+
+// foreignPrefix is how the paths of those directories begin that hold other users' scripts, who
+// cannot look into the agent's own.
+func (a *Agent) foreignPrefix() string {
+	return filepath.Join(os.TempDir(), "orderly-"+a.journal.Incarnation()[:10]+"-")
+}
+
+// scriptName is what users see in the shell's messages.
+func scriptName(key orderly.TaskKey, invokeID string) string {
+	if invokeID == "" || strings.ContainsFunc(invokeID, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		invokeID = strconv.FormatInt(key.Invocation, 10)
+	}
+	return invokeID + "-" + strconv.Itoa(key.Ordinal)
+}
+
+// owner is a user that is not the agent's own.
+func owner(name string) (uid, gid int, foreign bool) {
+	if name == "" || os.Geteuid() != 0 {
+		return 0, 0, false
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, 0, false // proc will say so
+	}
+	uid, err = strconv.Atoi(u.Uid)
+	if err != nil || uid == 0 {
+		return 0, 0, false
+	}
+	gid, err = strconv.Atoi(u.Gid)
+	return uid, gid, err == nil
+}
+
+// writeExecutable writes a file that can be executed at once: nobody may fork while it is open for
+// writing, for then the child would have it open too, and the kernel refuses to execute such a file.
+func writeExecutable(path string, content []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, content, 0o700)
+}
+
+// runnable reports whether this system can run the job (CMD-2).
+func runnable(job *wire.Job) bool {
+	return job.Type == orderly.RunShellScript && runtime.GOOS != "windows"
+}

@@ -1,0 +1,105 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/orderly-run/orderly/internal/wire"
+)
+
+// hello says who is there until the server answers, later each time.
+func (a *Agent) hello(c *connection) {
+	keys := a.keys()
+	m := wire.Hello{
+		Link: a.link, Incarnation: a.journal.Incarnation(), Boot: a.boot,
+		Version: wire.Version, Agent: a.cfg.Version, Digest: wire.Digest(keys),
+	}
+	if a.uplink.listed {
+		m.Tasks, m.Listed = keys, true
+	}
+	a.publish(wire.KindHello, m)
+	a.uplink.hellos++
+	n := a.uplink.hellos
+	a.after(a.cfg.Times.Hello.pause(n-1), func() {
+		if a.uplink.conn == c && a.uplink.hellos == n && c.up {
+			a.hello(c)
+		}
+	})
+}
+
+// welcomed is called when the server knows this link, or wants to know more.
+func (a *Agent) welcomed(w *wire.Welcome) {
+	u := &a.uplink
+	if u.conn == nil {
+		return
+	}
+	u.heartbeat = milliseconds(w.Heartbeat)
+	u.window.Store(int64(milliseconds(w.Window)))
+	if w.Tasks {
+		u.listed, u.hellos = true, 0
+		a.hello(u.conn)
+		return
+	}
+	u.listed, u.hellos = false, 0
+	if !u.welcome {
+		a.log.Info("welcome")
+	}
+	u.welcome, u.admitted = true, true
+	a.scheduleBeat()
+	a.resumeReports()
+	early := a.early
+	a.early = nil
+	for _, m := range early {
+		a.receiveRun(m)
+	}
+	a.startWaiting()
+}
+
+// dismissed is called when the server does not want this link.
+func (a *Agent) dismissed(reason string) {
+	a.disconnect()
+	a.uplink.admitted, a.early = false, nil
+	switch reason {
+	case wire.ByeDeregistered:
+		a.fail(ErrDeregistered)
+		return
+	case wire.ByeVersion:
+		a.fail(ErrVersion)
+		return
+	}
+	wait := a.cfg.Times.Rival/2 + jitter(a.cfg.Times.Rival/2)
+	a.log.Error("another agent is connected as this instance: if the machine was copied, register the copy again", "reason", reason, "retry_in", wait)
+	a.after(wait, func() {
+		if a.uplink.conn == nil && !a.leaving {
+			a.connect()
+		}
+	})
+}
+
+// beat gives a sign of life.
+func (a *Agent) beat() {
+	a.publish(wire.KindBeat, wire.Beat{Link: a.link})
+}
+
+// scheduleBeat lets beats follow each other by the time the server asks for, a twelfth more or less
+// (HB-2).
+func (a *Agent) scheduleBeat() {
+	u := &a.uplink
+	if u.beats != nil {
+		u.beats.Stop()
+	}
+	every := u.heartbeat
+	if every <= 0 {
+		every = a.cfg.Times.Heartbeat
+	}
+	every = max(every, time.Millisecond)
+	var timer *time.Timer
+	timer = time.AfterFunc(every-every/12+jitter(every/6), func() {
+		a.post(func() {
+			if u.beats == timer && u.welcome {
+				a.beat()
+				a.scheduleBeat()
+			}
+		})
+	})
+	u.beats = timer
+}

@@ -1,0 +1,342 @@
+//go:build unix
+
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/agent"
+	"github.com/orderly-run/orderly/internal/wire"
+)
+
+const (
+	instance = "mi-hz0000000000001"
+	patience = 20 * time.Second
+	machine1 = "machine-1"
+)
+
+// quick are the times of tests.
+var quick = agent.Times{
+	Hello:     agent.Backoff{First: 50 * time.Millisecond, Max: 200 * time.Millisecond},
+	Report:    agent.Backoff{First: 50 * time.Millisecond, Max: 200 * time.Millisecond},
+	Reconnect: agent.Backoff{First: 20 * time.Millisecond, Max: 100 * time.Millisecond},
+	Rival:     200 * time.Millisecond,
+	Heartbeat: time.Minute,
+	Ping:      time.Second,
+	Running:   20 * time.Millisecond,
+	Live:      20 * time.Millisecond,
+	Leave:     2 * time.Second,
+}
+
+// A world is a registered machine and the protocol's other end: a real bus, and somebody on it who
+// answers hellos and acknowledges reports unless told not to.
+type world struct {
+	t    *testing.T
+	dir  string
+	root string // of the machine's facts
+	port int
+	key  string // public NKey
+
+	bus *server.Server
+	nc  *nats.Conn
+
+	mu      sync.Mutex
+	welcome wire.Welcome
+	bye     string
+	deaf    bool // hellos get no answer
+	silent  bool // reports get no acknowledgement
+	hellos  []wire.Hello
+	reports []wire.Reports
+	beats   []wire.Beat
+}
+
+func newWorld(t *testing.T) *world { return worldOn(t, root(t, machine1)) }
+
+// worldOn is one whose machine has its facts in a directory.
+func worldOn(t *testing.T, root string) *world {
+	w := &world{t: t, dir: t.TempDir(), root: root, welcome: wire.Welcome{Heartbeat: 60_000}}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	w.port = l.Addr().(*net.TCPAddr).Port
+	must(t, l.Close())
+	w.register()
+	w.startBus()
+	t.Cleanup(w.stopBus)
+	return w
+}
+
+func (w *world) register() {
+	site := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		var reg wire.Registration
+		if err := json.NewDecoder(r.Body).Decode(&reg); err != nil || r.URL.Path != wire.RegisterPath {
+			w.t.Errorf("registration to %s: %v", r.URL, err)
+		}
+		w.key = reg.PublicKey
+		rw.Write(wire.Encode(wire.Registered{InstanceID: instance, Region: "cn-hangzhou", Name: "m", NATS: w.url()}))
+	}))
+	defer site.Close()
+	_, err := agent.Register(w.t.Context(), agent.RegisterConfig{
+		Dir: w.dir, Server: site.URL, ActivationID: "a", ActivationCode: "c", Root: w.root,
+	})
+	must(w.t, err)
+}
+
+func (w *world) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", w.port) }
+
+func (w *world) startBus() {
+	bus, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: w.port, NoLog: true, NoSigs: true,
+		Users: []*server.User{{Username: "server", Password: "secret"}},
+		Nkeys: []*server.NkeyUser{{Nkey: w.key, Permissions: &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: []string{wire.FromSubject(instance, ">")}},
+			Subscribe: &server.SubjectPermission{Allow: []string{wire.ToPattern(instance)}},
+		}}},
+	})
+	must(w.t, err)
+	bus.Start()
+	if !bus.ReadyForConnections(patience) {
+		w.t.Fatal("the bus does not start")
+	}
+	nc, err := nats.Connect(w.url(), nats.UserInfo("server", "secret"), nats.NoReconnect())
+	must(w.t, err)
+	w.bus, w.nc = bus, nc
+	_, err = nc.Subscribe(wire.FromPattern("*"), w.receive)
+	must(w.t, err)
+	must(w.t, nc.Flush())
+}
+
+func (w *world) stopBus() {
+	w.nc.Close()
+	w.bus.Shutdown()
+	w.bus.WaitForShutdown()
+}
+
+func (w *world) receive(m *nats.Msg) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch m.Subject {
+	case wire.FromSubject(instance, wire.KindHello):
+		h := decode[wire.Hello](w.t, m.Data)
+		w.hellos = append(w.hellos, h)
+		w.answer(m, h)
+	case wire.FromSubject(instance, wire.KindReport):
+		r := decode[wire.Reports](w.t, m.Data)
+		if len(m.Data) > wire.MaxReportBytes || len(r.Snapshots) > wire.MaxReports {
+			w.t.Errorf("a message of %d bytes has %d reports", len(m.Data), len(r.Snapshots))
+		}
+		w.reports = append(w.reports, r)
+		if !w.silent {
+			w.to(r.Link, wire.ToAgent{Ack: r.Number})
+		}
+	case wire.FromSubject(instance, wire.KindBeat):
+		w.beats = append(w.beats, decode[wire.Beat](w.t, m.Data))
+	default:
+		w.t.Errorf("a message on %s", m.Subject)
+	}
+}
+
+func (w *world) answer(_ *nats.Msg, h wire.Hello) {
+	switch {
+	case w.deaf:
+	case w.bye != "":
+		w.to(h.Link, wire.ToAgent{Goodbye: w.bye})
+	default:
+		welcome := w.welcome
+		welcome.Tasks = welcome.Tasks && !h.Listed
+		w.to(h.Link, wire.ToAgent{Welcome: &welcome})
+	}
+}
+
+func (w *world) to(link string, m wire.ToAgent) {
+	if err := w.nc.Publish(wire.ToSubject(instance, link), wire.Encode(m)); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func decode[T any](t *testing.T, data []byte) T {
+	v, err := wire.Decode[T](data)
+	if err != nil {
+		t.Error(err)
+	}
+	return v
+}
+
+// set changes how the server behaves.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// until waits for something to become true of what was received.
+func (w *world) until(what string, ok func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		w.mu.Lock()
+		done := ok()
+		w.mu.Unlock()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("still not: %s, after %d messages with reports", what, len(w.reports))
+		}
+	}
+}
+
+// hello is the newest hello, which it waits for.
+func (w *world) hello() (h wire.Hello) {
+	w.t.Helper()
+	w.until("a hello", func() bool {
+		if len(w.hellos) > 0 {
+			h = w.hellos[len(w.hellos)-1]
+		}
+		return len(w.hellos) > 0
+	})
+	return h
+}
+
+// send sends a message to the newest link.
+func (w *world) send(m wire.ToAgent) {
+	w.t.Helper()
+	h := w.hello()
+	w.to(h.Link, m)
+}
+
+// snapshots are all that came of a task, repetitions included.
+func (w *world) snapshots(key orderly.TaskKey) (list []wire.Snapshot) {
+	for _, r := range w.reports {
+		for _, s := range r.Snapshots {
+			if s.TaskKey == key {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// count is how many snapshots of a task in a state came.
+func (w *world) count(key orderly.TaskKey, state orderly.State) (n int) {
+	for _, s := range w.snapshots(key) {
+		if s.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// state waits for a snapshot of a task in a state.
+func (w *world) state(key orderly.TaskKey, state orderly.State) (s wire.Snapshot) {
+	w.t.Helper()
+	w.until(fmt.Sprintf("%v %s", key, state), func() bool {
+		for _, s = range w.snapshots(key) {
+			if s.State == state {
+				return true
+			}
+		}
+		return false
+	})
+	return s
+}
+
+// end waits for the end of a task.
+func (w *world) end(key orderly.TaskKey) (s wire.Snapshot) {
+	w.t.Helper()
+	w.until(fmt.Sprintf("end of %v", key), func() bool {
+		for _, s = range w.snapshots(key) {
+			if s.Number == wire.EndNumber {
+				return true
+			}
+		}
+		return false
+	})
+	return s
+}
+
+// runMessage is a Run of a script for the newest link's boot.
+func (w *world) runMessage(seq int64, script string, change ...func(*wire.Run, *wire.Job)) wire.ToAgent {
+	w.t.Helper()
+	h := w.hello()
+	r := wire.Run{TaskKey: key(seq), Incarnation: h.Incarnation, Boot: h.Boot}
+	j := wire.Job{InvokeID: fmt.Sprint("t-hz0", seq), Type: orderly.RunShellScript, Content: []byte(script), WorkingDir: "/", Timeout: 60_000}
+	for _, f := range change {
+		f(&r, &j)
+	}
+	if r.Job == nil {
+		r.Job = wire.Encode(j)
+	}
+	return wire.ToAgent{Run: &r}
+}
+
+func (w *world) run(seq int64, script string, change ...func(*wire.Run, *wire.Job)) orderly.TaskKey {
+	w.t.Helper()
+	w.send(w.runMessage(seq, script, change...))
+	return key(seq)
+}
+
+// ref names a task as the newest link's server would.
+func (w *world) ref(key orderly.TaskKey) *wire.TaskRef {
+	h := w.hello()
+	return &wire.TaskRef{TaskKey: key, Incarnation: h.Incarnation, Boot: h.Boot}
+}
+
+func (w *world) config() agent.Config {
+	return agent.Config{Dir: w.dir, Times: quick, Boot: boot, Root: w.root}
+}
+
+// A working agent is one whose Run is under way.
+type working struct {
+	t     *testing.T
+	leave context.CancelFunc
+	ended chan error
+}
+
+func (w *world) start(change ...func(*agent.Config)) *working {
+	w.t.Helper()
+	c := w.config()
+	for _, f := range change {
+		f(&c)
+	}
+	a, err := agent.New(c)
+	must(w.t, err)
+	w.set(func() { w.hellos = nil }) // those of links that are gone
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &working{t: w.t, leave: cancel, ended: make(chan error, 1)}
+	go func() { r.ended <- a.Run(ctx); close(r.ended) }()
+	w.t.Cleanup(func() { _ = r.stop() })
+	return r
+}
+
+// stop tells the agent to end and waits for it.
+func (r *working) stop() error {
+	r.leave()
+	return r.wait()
+}
+
+func (r *working) wait() error {
+	r.t.Helper()
+	select {
+	case err := <-r.ended:
+		return err
+	case <-time.After(patience):
+		r.t.Fatal("the agent does not end")
+		return nil
+	}
+}
+
+func join(lines ...string) string { return strings.Join(lines, "\n") + "\n" }
