@@ -183,12 +183,20 @@ const (
 	patience  = 30 * time.Second // with a server that does not answer
 )
 
+// pause is how long to wait before asking again: a tenth of the time that was waited, so that an end
+// is seen little later than it is there, but not so short that most of the time somebody works on
+// the answer.
+func pause(waited, took time.Duration) time.Duration {
+	return min(max(waited/10, 2*took, firstPoll), lastPoll)
+}
+
 // WaitInvocation waits until the invocation has ended on every instance and returns it. Poll, when
 // not nil, is told of each state that is seen, the last one too. A server that is away for a while,
 // as when it restarts, does not end the wait.
 func (c *Client) WaitInvocation(ctx context.Context, invokeID string, poll func(*Invocation)) (*Invocation, error) {
-	heard := time.Now()
-	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
+	start := time.Now()
+	for heard := start; ; {
+		asked := time.Now()
 		inv, err := c.invocation(ctx, invokeID)
 		switch {
 		case err == nil:
@@ -202,7 +210,7 @@ func (c *Client) WaitInvocation(ctx context.Context, invokeID string, poll func(
 		case ctx.Err() != nil || !transient(err) || time.Since(heard) > patience:
 			return nil, err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, pause(time.Since(start), time.Since(asked))); err != nil {
 			return inv, fmt.Errorf("wait for %s: %w", invokeID, err)
 		}
 	}
