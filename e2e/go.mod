@@ -5,11 +5,20 @@ go 1.26.8
 require github.com/aliyun/alibaba-cloud-sdk-go v1.63.107
 
 require (
+	github.com/google/go-cmp v0.7.0
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/pgx/v5 v5.12.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+require (
 	github.com/jmespath/go-jmespath v0.4.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/opentracing/opentracing-go v1.2.1-0.20220228012449-10b1cf09e00b // indirect
+	github.com/orderly-run/orderly v0.0.0-00010101000000-000000000000
 	gopkg.in/ini.v1 v1.67.0 // indirect
 )
 
