@@ -284,7 +284,11 @@ func TestReportsAreSentUntilAcknowledged(t *testing.T) {
 	w.end(k)
 	w.until("three times", func() bool { return len(w.snapshots(k)) >= 3 })
 	for i := range 300 {
-		w.run(int64(10+i), "true")
+		script := "true"
+		if i%10 == 0 {
+			script = "head -c 24576 /dev/zero" // eight of these are too much for one message
+		}
+		w.run(int64(10+i), script)
 	}
 	last := w.run(400, "true")
 	w.set(func() {
@@ -467,7 +471,7 @@ func TestCopyOfAMachineIsRefused(t *testing.T) {
 }
 
 // root is a file system with facts about a machine.
-func root(t *testing.T, id string) string {
+func root(t testing.TB, id string) string {
 	t.Helper()
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o700))

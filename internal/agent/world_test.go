@@ -4,7 +4,10 @@ package agent_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
@@ -44,11 +47,14 @@ var quick = agent.Times{
 // A world is a registered machine and the protocol's other end: a real bus, and somebody on it who
 // answers hellos and acknowledges reports unless told not to.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	root string // of the machine's facts
 	port int
 	key  string // public NKey
+
+	tls *tls.Config // of the bus; nil for none
+	ca  string      // that signs for it
 
 	bus *server.Server
 	nc  *nats.Conn
@@ -61,17 +67,21 @@ type world struct {
 	hellos  []wire.Hello
 	reports []wire.Reports
 	beats   []wire.Beat
+	ended   func(wire.Snapshot) // is told of each end
 }
 
-func newWorld(t *testing.T) *world { return worldOn(t, root(t, machine1)) }
+func newWorld(t testing.TB) *world { return worldOn(t, root(t, machine1)) }
 
 // worldOn is one whose machine has its facts in a directory.
-func worldOn(t *testing.T, root string) *world {
+func worldOn(t testing.TB, root string, change ...func(*world)) *world {
 	w := &world{t: t, dir: t.TempDir(), root: root, welcome: wire.Welcome{Heartbeat: 60_000}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	w.port = l.Addr().(*net.TCPAddr).Port
 	must(t, l.Close())
+	for _, f := range change {
+		f(w)
+	}
 	w.register()
 	w.startBus()
 	t.Cleanup(w.stopBus)
@@ -85,7 +95,7 @@ func (w *world) register() {
 			w.t.Errorf("registration to %s: %v", r.URL, err)
 		}
 		w.key = reg.PublicKey
-		rw.Write(wire.Encode(wire.Registered{InstanceID: instance, Region: "cn-hangzhou", Name: "m", NATS: w.url()}))
+		rw.Write(wire.Encode(wire.Registered{InstanceID: instance, Region: "cn-hangzhou", Name: "m", NATS: w.url(), CA: w.ca}))
 	}))
 	defer site.Close()
 	_, err := agent.Register(w.t.Context(), agent.RegisterConfig{
@@ -94,11 +104,25 @@ func (w *world) register() {
 	must(w.t, err)
 }
 
-func (w *world) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", w.port) }
+func (w *world) url() string {
+	scheme := "nats"
+	if w.tls != nil {
+		scheme = "tls"
+	}
+	return fmt.Sprintf("%s://127.0.0.1:%d", scheme, w.port)
+}
+
+// encrypted gives the bus a certificate by a CA of its own.
+func encrypted(w *world) {
+	caKey, ca := certificate(w.t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil, nil)
+	leafKey, leaf := certificate(w.t, &x509.Certificate{IPAddresses: []net.IP{loopback}}, ca, caKey)
+	w.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: leafKey}}}
+	w.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw}))
+}
 
 func (w *world) startBus() {
 	bus, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: w.port, NoLog: true, NoSigs: true,
+		Host: "127.0.0.1", Port: w.port, NoLog: true, NoSigs: true, TLSConfig: w.tls, TLSTimeout: 10,
 		Users: []*server.User{{Username: "server", Password: "secret"}},
 		Nkeys: []*server.NkeyUser{{Nkey: w.key, Permissions: &server.Permissions{
 			Publish:   &server.SubjectPermission{Allow: []string{wire.FromSubject(instance, ">")}},
@@ -110,12 +134,21 @@ func (w *world) startBus() {
 	if !bus.ReadyForConnections(patience) {
 		w.t.Fatal("the bus does not start")
 	}
-	nc, err := nats.Connect(w.url(), nats.UserInfo("server", "secret"), nats.NoReconnect())
+	nc, err := nats.Connect(w.url(), nats.UserInfo("server", "secret"), nats.NoReconnect(), w.trust)
 	must(w.t, err)
 	w.bus, w.nc = bus, nc
 	_, err = nc.Subscribe(wire.FromPattern("*"), w.receive)
 	must(w.t, err)
 	must(w.t, nc.Flush())
+}
+
+// trust makes the server's own connection trust the CA.
+func (w *world) trust(o *nats.Options) error {
+	if w.ca != "" {
+		o.TLSConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+		o.TLSConfig.RootCAs.AppendCertsFromPEM([]byte(w.ca))
+	}
+	return nil
 }
 
 func (w *world) stopBus() {
@@ -138,6 +171,11 @@ func (w *world) receive(m *nats.Msg) {
 			w.t.Errorf("a message of %d bytes has %d reports", len(m.Data), len(r.Snapshots))
 		}
 		w.reports = append(w.reports, r)
+		for _, s := range r.Snapshots {
+			if w.ended != nil && s.Number == wire.EndNumber {
+				w.ended(s)
+			}
+		}
 		if !w.silent {
 			w.to(r.Link, wire.ToAgent{Ack: r.Number})
 		}
@@ -166,7 +204,7 @@ func (w *world) to(link string, m wire.ToAgent) {
 	}
 }
 
-func decode[T any](t *testing.T, data []byte) T {
+func decode[T any](t testing.TB, data []byte) T {
 	v, err := wire.Decode[T](data)
 	if err != nil {
 		t.Error(err)
@@ -301,7 +339,7 @@ func (w *world) config() agent.Config {
 
 // A working agent is one whose Run is under way.
 type working struct {
-	t     *testing.T
+	t     testing.TB
 	leave context.CancelFunc
 	ended chan error
 }

@@ -1,0 +1,58 @@
+package agent_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orderly-run/orderly"
+)
+
+// The budgets of the design.
+const (
+	maxFile     = 15 << 20
+	maxResident = 12 << 20
+)
+
+func TestProgramIsSmall(t *testing.T) {
+	w := worldOn(t, "/", encrypted)
+	path, err := build()
+	must(t, err)
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Size() > maxFile {
+		t.Errorf("the program has %d bytes, want at most %d", info.Size(), maxFile)
+	}
+	cmd := w.program()
+	w.end(w.run(1, "echo hello"))
+	idle := resident(t, cmd.Process.Pid)
+	flood := w.run(2, "yes 'a line of output that nobody will ever read' | head -c 300000000")
+	w.state(flood, orderly.Running)
+	most := 0
+	w.until("the end of the flood", func() bool {
+		most = max(most, resident(t, cmd.Process.Pid))
+		return w.count(flood, orderly.Success) > 0
+	})
+	<-time.After(500 * time.Millisecond)
+	after := resident(t, cmd.Process.Pid)
+	t.Logf("file %d, resident idle %d, under a flood %d, after it %d", info.Size(), idle, most, after)
+	for name, n := range map[string]int{"idle": idle, "under a flood of output": most, "after it": after} {
+		if n > maxResident {
+			t.Errorf("%s %d bytes are resident, want at most %d", name, n, maxResident)
+		}
+	}
+}
+
+// resident is how much memory a process holds, in bytes.
+func resident(t *testing.T, pid int) int {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	must(t, err)
+	_, rest, _ := strings.Cut(string(data), "VmRSS:")
+	kb, err := strconv.Atoi(strings.Fields(rest)[0])
+	must(t, err)
+	return kb << 10
+}
