@@ -33,10 +33,9 @@ test: prepare
 check: lint race docs vulncheck
 	cd e2e && go test -race -count=1 ./...
 
-## bench: every benchmark, the fleet's in e2e last
-bench: prepare
-	go test -run '^$$' -bench . ./...
-	cd e2e && go test -count=1 -timeout 60m -run '^$$' -bench . ./...
+## bench: what we promise of speed and size, measured; BENCH_FLAGS="-n 1000 -only tasks" for less of it
+bench:
+	go run ./hack/bench $(BENCH_FLAGS)
 
 ## fuzz: every fuzz target for FUZZTIME
 fuzz:

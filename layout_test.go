@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	// programs
 	"cmd/orderly":       {"server", "cli", "agent", "sim"},
 	"cmd/orderly-agent": {"agent"},
+	"hack/bench":        {"server", "client"},
 
 	// put together
 	"server": {"auth", "schedule", "store", "engine", "fleet", "rpc", "ecs", "swas", "console", "events", "client",
