@@ -80,6 +80,9 @@ func New(c Config) (*Agent, error) {
 	if !id.Machine.sameAs(readMachine(c.Root)) {
 		return nil, ErrCopied
 	}
+	if c.Dir, err = filepath.Abs(c.Dir); err != nil { // commands run elsewhere
+		return nil, err
+	}
 	boot := c.Boot
 	if boot == "" {
 		if boot, err = bootID(); err != nil {
@@ -97,7 +100,7 @@ func New(c Config) (*Agent, error) {
 // Run connects to the server and works until ctx ends, which is no error, or until the server says
 // that there is no place for this agent. It may be called once.
 func (a *Agent) Run(ctx context.Context) error {
-	journal, err := OpenJournal(filepath.Join(a.cfg.Dir, "journal"), a.boot)
+	journal, err := a.openJournal(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,6 +122,28 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer a.disconnect()
 	a.log.Info("agent runs", "version", a.cfg.Version, "link", a.link)
 	return a.serve(ctx.Done())
+}
+
+// lockPatience is how long a dead agent's last child may take to execute its program.
+const lockPatience = 2 * time.Second
+
+// openJournal opens the journal when it is free. An agent that was killed while it forked leaves a
+// child that has the journal's lock until it executes the script. Waiting for that means too that
+// such a child is found by its mark afterwards.
+func (a *Agent) openJournal(ctx context.Context) (*Journal, error) {
+	tick := time.NewTicker(lockPatience / 200)
+	defer tick.Stop()
+	for end := time.Now().Add(lockPatience); ; {
+		j, err := OpenJournal(filepath.Join(a.cfg.Dir, "journal"), a.boot)
+		if !errors.Is(err, ErrJournalInUse) || time.Now().After(end) {
+			return j, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-tick.C:
+		}
+	}
 }
 
 // serve handles events until it is told to quit and all that runs has ended.

@@ -109,10 +109,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	cmd := w.program()
 	for round := range int64(12) {
 		h := w.hello()
-		m := w.runMessage(round, fmt.Sprintf("echo %d >> %s; sleep 0.005; echo done", round, log))
+		m := w.runMessage(round, fmt.Sprintf("echo %d >> %s; sleep 0.02; echo done", round, log))
 		w.to(h.Link, m)
 		must(t, w.nc.Flush())
-		<-time.After(time.Duration(rnd.IntN(15_000)) * time.Microsecond)
+		<-time.After(time.Duration(rnd.IntN(40_000)) * time.Microsecond)
 		crash(cmd)
 		cmd = w.program()
 		h = w.hello()
@@ -128,6 +128,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		data, err := os.ReadFile(log)
 		if err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
+		}
+		if pid, _, found := proc.Find(fmt.Sprintf("%s-%d-0", h.Incarnation, round)); found {
+			t.Errorf("round %d: process %d is left after %s", round, pid, s.State)
 		}
 		starts := strings.Count("\n"+string(data), fmt.Sprintf("\n%d\n", round))
 		if starts > 1 || starts == 0 && s.State == orderly.Success {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"sync"
+	"time"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/proc"
@@ -49,7 +50,7 @@ func (a *Agent) kill(t Task) {
 	pid, started := t.Run.PID, t.Run.StartTime
 	if t.Phase == Starting {
 		var found bool
-		if pid, started, found = proc.Find(a.mark(t.Key)); !found {
+		if pid, started, found = a.find(t.Key); !found {
 			return
 		}
 	}
@@ -63,4 +64,18 @@ func (a *Agent) kill(t Task) {
 	if err := proc.KillRecorded(pid, started, tree); err != nil {
 		a.log.Error("a process is left running", "task", t.Key, "pid", pid, "error", err)
 	}
+}
+
+// find looks for the process of a task whose numbers nobody recorded, more than once: one that is
+// just executing its program shows no mark for a moment.
+func (a *Agent) find(key orderly.TaskKey) (pid int, started uint64, ok bool) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for range 5 {
+		if pid, started, ok = proc.Find(a.mark(key)); ok {
+			break
+		}
+		<-tick.C
+	}
+	return pid, started, ok
 }
