@@ -303,7 +303,7 @@ var machineRefusals = []refusal{
 	{"MI-1", "CreateActivation", values{"IpAddressRange": "10.0.0.0/33"}, 400, "AddressRange.InvalidPattern"},
 	{"MI-1", "CreateActivation", values{"TimeToLiveInHours": "5"}, 400, "ActivationTTL.ExceedLimit"},
 	{"MI-1", "CreateActivation", values{"TimeToLiveInHours": "0"}, 400, "ActivationTTL.ExceedLimit"},
-	{"MI-1", "CreateActivation", values{"TimeToLiveInHours": "5124095576030431"}, 400, "ActivationTTL.ExceedLimit"},
+	{"MI-1", "CreateActivation", values{"TimeToLiveInHours": "2251799813685249"}, 400, "ActivationTTL.ExceedLimit"},
 	{"TGT-4", "CreateActivation", values{"ResourceGroupId": "x"}, 404, "InvalidResourceGroup.NotFound"},
 	{"TGT-5", "CreateActivation", values{"Tag.1.Key": "a", "Tag.2.Key": "a"}, 400, "Duplicate.TagKey"},
 	{"TOK-1", "CreateActivation", values{"ClientToken": long(65)}, 400, "InvalidClientToken.Malformed"},
@@ -399,7 +399,7 @@ func TestClientTokens(t *testing.T) {
 		id := h.online()
 		asked := script(id).with("ClientToken", "t", "Timeout", "30")
 		first := call[run](h, "RunCommand", asked)
-		if again := call[run](h, "RunCommand", asked.with("OwnerId", "1", "OwnerAccount", "me")); again != first {
+		if again := call[run](h, "RunCommand", asked.with("OwnerId", "1", "OwnerAccount", "me", "Username", "", "KeepCommand", "false")); again != first {
 			t.Errorf("again %+v, want %+v", again, first)
 		}
 		for _, more := range [][]string{

@@ -56,6 +56,7 @@ type task struct {
 	ExitCode                                                                *int
 	Dropped                                                                 int64
 	Repeats                                                                 int
+	Timed                                                                   bool
 	CreationTime, StartTime, UpdateTime, FinishTime, FinishedTime, StopTime string
 	InvokeId                                                                string
 }
