@@ -22,7 +22,7 @@ type building struct {
 	next    int            // the first target without a task
 	counts  orderly.Counts
 	due     time.Time
-	handed  []Message
+	send    []Message
 }
 
 // survey finds the targets of a large invocation outside of any transaction, which would keep
@@ -32,6 +32,9 @@ func (b *building) survey(ctx context.Context, c orderly.Caller, q Request) (err
 		return nil
 	}
 	b.known, err = b.engine.db.Targets(ctx, c.Account, q.Region, q.Target, b.engine.maxTargets(q))
+	if len(b.known) <= pieceSize {
+		b.known = nil // it will be shown at once, so its links are looked at under lock
+	}
 	return err
 }
 
@@ -131,36 +134,39 @@ func inOrder(found []store.Target, ids []string) []store.Target {
 // piece adds the next tasks, each handed already when its instance has a link (HND-1), and shows
 // the invocation when they were the last.
 func (b *building) piece(tx *store.Tx) error {
-	p, l := b.v.Plan(), b.engine.cfg.Limits
 	end := min(len(b.targets), b.next+pieceSize)
 	tasks := make([]orderly.Task, 0, end-b.next)
-	counts, due, handed := b.counts, b.due, b.handed
-	for i := b.next; i < end; i++ {
-		g := &b.targets[i]
-		t := orderly.NewTask(&b.v, i, g.ID, tx.Now)
-		switch {
-		case g.Presence.Link != "":
-			t.Hand(g.Presence.Boot, tx.Now, p, l)
-			handed = append(handed, b.message(t, g.Name, g.Presence.Link))
-		case b.v.WaitForAway || g.Presence.Fresh(tx.Now, l.Fresh):
-			t.Await(p, l)
-		default:
-			t.Release(orderly.InstanceNotRunning, tx.Now) // T3
-		}
-		counts = counts.Add(orderly.Count(t.State, false))
-		due = earlier(due, t.Due)
+	for ; b.next < end; b.next++ {
+		t := b.task(b.next, tx.Now)
+		b.counts = b.counts.Add(orderly.Count(t.State, false))
+		b.due = earlier(b.due, t.Due)
 		tasks = append(tasks, t)
 	}
 	if err := tx.AddTasks(tasks); err != nil {
 		return err
 	}
-	if end == len(b.targets) && !b.large() {
-		if err := b.show(tx, counts, due); err != nil {
-			return err
-		}
+	if b.large() {
+		return nil
 	}
-	b.next, b.counts, b.due, b.handed = end, counts, due, handed
-	return nil
+	return b.show(tx)
+}
+
+// task is the share of the n-th target.
+func (b *building) task(n int, now time.Time) orderly.Task {
+	p, l, g := b.v.Plan(), b.engine.cfg.Limits, &b.targets[n]
+	t := orderly.NewTask(&b.v, n, g.ID, now)
+	switch {
+	case g.Presence.Link != "":
+		t.Hand(g.Presence.Boot, now, p, l)
+		if !b.large() { // else settle says who gets it
+			b.send = append(b.send, b.message(t, g.Name, g.Presence.Link))
+		}
+	case b.v.WaitForAway || g.Presence.Fresh(now, l.Fresh):
+		t.Await(p, l)
+	default:
+		t.Release(orderly.InstanceNotRunning, now) // T3
+	}
+	return t
 }
 
 func (b *building) message(t orderly.Task, name, link string) Message {
@@ -168,11 +174,11 @@ func (b *building) message(t orderly.Task, name, link string) Message {
 }
 
 // show makes the invocation visible.
-func (b *building) show(tx *store.Tx, counts orderly.Counts, due time.Time) error {
-	if err := tx.Built(b.v.Seq, counts, b.v.Repeat, due); err != nil {
+func (b *building) show(tx *store.Tx) error {
+	if err := tx.Built(b.v.Seq, b.counts, b.v.Repeat, b.due); err != nil {
 		return err
 	}
-	if counts.Live() == 0 && !b.v.KeepCommand {
+	if b.counts.Live() == 0 && !b.v.KeepCommand {
 		return tx.DropUnkept([]string{b.v.Command.ID})
 	}
 	return nil
@@ -181,53 +187,96 @@ func (b *building) show(tx *store.Tx, counts orderly.Counts, due time.Time) erro
 // finish adds what did not fit into the first transaction and sends the tasks.
 func (b *building) finish(ctx context.Context) error {
 	for b.next < len(b.targets) {
-		if err := b.engine.db.Write(ctx, store.Interactive, b.piece); err != nil {
+		if err := b.step(ctx, (*building).piece); err != nil {
 			return fmt.Errorf("build invocation %s: %w", b.v.ID, err)
 		}
 	}
 	if b.large() {
-		if err := b.engine.db.Write(ctx, store.Interactive, b.settle); err != nil {
+		if err := b.step(ctx, (*building).settle); err != nil {
 			return fmt.Errorf("complete invocation %s: %w", b.v.ID, err)
 		}
 	}
-	b.send()
+	b.engine.plans.put(b.v.Seq, b.v.Plan())
+	if f := b.engine.cfg.Observe.Created; f != nil {
+		f(len(b.targets))
+	}
+	b.engine.send(b.send)
 	return nil
 }
 
+// step does one more part of the work in a transaction; b has moved on when that is committed.
+func (b *building) step(ctx context.Context, part func(*building, *store.Tx) error) error {
+	var next building
+	err := b.engine.db.Write(ctx, store.Interactive, func(tx *store.Tx) error {
+		if err := tx.Building(b.v.Seq); err != nil {
+			return err
+		}
+		next = *b
+		return part(&next, tx)
+	})
+	if err == nil {
+		*b = next
+	}
+	return err
+}
+
 // settle shows a large invocation. Links that came and went while it was built were not told of it,
-// so its tasks, none of which was sent yet, are handed to the links there are now.
+// so its tasks, none of which was sent yet, are handed to the links there are now, and taken back
+// where there is none.
 func (b *building) settle(tx *store.Tx) error {
 	now, err := tx.Contacts(b.v.Seq)
 	if err != nil {
 		return err
 	}
-	counts, due := b.counts, b.due
-	var handed []Message
+	gone, err := tx.Orphans(b.v.Seq)
+	if err != nil {
+		return err
+	}
 	var changed []orderly.Task
-	p, l := b.v.Plan(), b.engine.cfg.Limits
+	put := func(before, t orderly.Task) {
+		changed = append(changed, t)
+		b.counts = b.counts.Add(orderly.Count(t.State, false).Sub(orderly.Count(before.State, false)))
+		b.due = earlier(b.due, t.Due)
+	}
 	for _, c := range now {
-		t := c.Task
-		switch {
-		case c.Deregistered:
-			t.Handed = orderly.Boot{}
-			t.Release(orderly.InstanceDeregistered, tx.Now)
-		case c.Presence.Link != "" && c.Presence.Boot != t.Handed:
-			t.Hand(c.Presence.Boot, tx.Now, p, l)
+		t := b.rehand(c, tx.Now)
+		if t.Handed != c.Task.Handed {
+			put(c.Task, t)
 		}
-		if t.State.Live() && c.Presence.Link != "" {
-			handed = append(handed, b.message(t, c.Name, c.Presence.Link))
-		}
-		if t.Handed != c.Task.Handed || t.State != c.Task.State {
-			changed = append(changed, t)
-			counts = counts.Add(orderly.Count(t.State, false).Sub(orderly.Count(c.Task.State, false)))
-			due = earlier(due, t.Due)
-		}
+	}
+	for _, t := range gone {
+		before := t
+		t.Handed = orderly.Boot{} // it was not sent
+		t.Release(orderly.InstanceDeregistered, tx.Now)
+		put(before, t)
 	}
 	if err := tx.SaveTasks(changed); err != nil {
 		return err
 	}
-	b.handed = handed
-	return b.show(tx, counts, due)
+	// The messages leave now, so their answers are missed from now on.
+	if r := b.engine.cfg.Limits.Resend; len(r) > 0 && !b.due.IsZero() && b.due.Before(tx.Now.Add(r[0])) {
+		b.due = tx.Now.Add(r[0])
+	}
+	return b.show(tx)
+}
+
+// rehand hands a task to the link that its instance has now, with its message, or to nobody.
+func (b *building) rehand(c store.Contact, now time.Time) orderly.Task {
+	t, p, l := c.Task, b.v.Plan(), b.engine.cfg.Limits
+	if c.Presence.Link == "" {
+		if !t.Handed.Zero() {
+			t.Handed, t.Sent, t.Sends = orderly.Boot{}, time.Time{}, 0
+			t.Await(p, l)
+		}
+		return t
+	}
+	if c.Presence.Boot != t.Handed {
+		t.Hand(c.Presence.Boot, now, p, l)
+	}
+	m := b.message(t, c.Name, c.Presence.Link)
+	m.Allowed -= now.Sub(t.Created)
+	b.send = append(b.send, m)
+	return t
 }
 
 // earlier is the earlier of two times, of which the zero time means never.
@@ -236,15 +285,6 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// send hands the tasks to the links.
-func (b *building) send() {
-	b.engine.plans.put(b.v.Seq, b.v.Plan())
-	if f := b.engine.cfg.Observe.Created; f != nil {
-		f(len(b.targets))
-	}
-	b.engine.link.Send(b.handed)
 }
 
 // answer is what the caller is told, in the form in which it is remembered for repetitions.

@@ -14,7 +14,6 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -58,6 +57,7 @@ type Config struct {
 	CommandQuota int                   // 500; kept commands per account and region
 	Delivery     time.Duration         // 60 s; delivery limit unless a request sets it (DLV-1)
 	Sweep        time.Duration         // 250 ms; between looks for what fell due
+	Building     time.Duration         // 5 min; after which the maker of a large invocation counts as dead
 	Log          *slog.Logger          // slog.Default()
 	Observe      Observer              // what is counted; nil for nothing
 }
@@ -77,7 +77,7 @@ type Engine struct {
 	plans plans
 	start time.Time // on the store's clock: what was before counts as an outage (LATE-1)
 
-	waiting atomic.Int64 // reports received and not yet committed (CLK-2)
+	waiting receipts // of reports that are not yet committed (CLK-2)
 }
 
 // New makes an engine on a database. Messages to agents go through link.
@@ -96,6 +96,7 @@ func New(db *store.DB, link Link, cfg Config) *Engine {
 	cfg.CommandQuota = orDefault(cfg.CommandQuota, 500)
 	cfg.Delivery = orDefault(cfg.Delivery, time.Minute)
 	cfg.Sweep = orDefault(cfg.Sweep, 250*time.Millisecond)
+	cfg.Building = orDefault(cfg.Building, 5*time.Minute)
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -152,26 +153,33 @@ func (c *change) note(before, after orderly.Task) {
 	if before.State.Live() && !after.State.Live() {
 		c.ended[after.State]++
 		c.done[after.Instance]++
-		c.started[after.Instance] = after.Started
+		c.begun(after)
 	} else if before.Started.IsZero() && !after.Started.IsZero() {
 		c.done[after.Instance] += 0
-		c.started[after.Instance] = after.Started
+		c.begun(after)
 	}
 }
 
-// save stores it: tasks first, invocations last and in order.
+// begun notes the start of a run on an instance; the newest counts.
+func (c *change) begun(t orderly.Task) {
+	if t.Started.After(c.started[t.Instance]) {
+		c.started[t.Instance] = t.Started
+	}
+}
+
+// save stores it in the order in which all transactions lock: tasks, invocations, activity.
 func (c *change) save(tx *store.Tx) error {
 	if err := tx.SaveTasks(c.saved); err != nil {
-		return err
-	}
-	if err := tx.AddActivity(c.done, c.started); err != nil {
 		return err
 	}
 	changes := make([]store.Change, 0, len(c.deltas))
 	for _, d := range c.deltas {
 		changes = append(changes, *d)
 	}
-	return tx.Changed(changes)
+	if err := tx.Changed(changes); err != nil {
+		return err
+	}
+	return tx.AddActivity(c.done, c.started)
 }
 
 // tell counts what was committed.

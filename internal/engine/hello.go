@@ -134,7 +134,7 @@ func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change
 			c.note(before, t)
 		}
 	}
-	return send, nil
+	return send, e.name(tx, send)
 }
 
 // squareTask does so for one task; it returns the message to send, if any.

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -17,6 +19,7 @@ const maxBatch = 1000
 // (REP-1): applied, kept as late results, or known to have no effect. Reports that cannot be stored
 // one by one are kept raw and count as done; an error means that the database did not work.
 func (e *Engine) Report(ctx context.Context, reports []orderly.Report) error {
+	defer e.waiting.enter(e.db.Now())()
 	for len(reports) > maxBatch {
 		if err := e.report(ctx, reports[:maxBatch]); err != nil {
 			return err
@@ -30,8 +33,6 @@ func (e *Engine) report(ctx context.Context, reports []orderly.Report) error {
 	if len(reports) == 0 {
 		return nil
 	}
-	e.waiting.Add(int64(len(reports)))
-	defer e.waiting.Add(-int64(len(reports)))
 	c := newChange()
 	err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) error {
 		c = newChange()
@@ -41,10 +42,45 @@ func (e *Engine) report(ctx context.Context, reports []orderly.Report) error {
 		e.tell(c)
 		return nil
 	}
-	if ctx.Err() != nil || len(reports) > 1 && e.db.Ready(ctx) != nil {
-		return err
+	if ctx.Err() != nil || errors.Is(err, store.ErrOutage) {
+		return err // they come again
 	}
 	return e.split(ctx, reports, err)
+}
+
+// receipts knows when the reports that wait to be committed were received.
+type receipts struct {
+	mu   sync.Mutex
+	next int
+	at   map[int]time.Time
+}
+
+// enter notes reports received at a time, until the function that it returns is called.
+func (r *receipts) enter(at time.Time) (leave func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at == nil {
+		r.at = map[int]time.Time{}
+	}
+	n := r.next
+	r.next++
+	r.at[n] = at
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.at, n)
+	}
+}
+
+// until is the time up to which every report received is committed: now, or when the oldest that
+// waits was received.
+func (r *receipts) until(now time.Time) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, at := range r.at {
+		now = earlier(now, at)
+	}
+	return now
 }
 
 // split finds the report that cannot be stored among those that failed together (design: one bad
@@ -98,8 +134,8 @@ func (e *Engine) apply(tx *store.Tx, reports []orderly.Report, c *change) error 
 
 // applyTo applies the reports on one task and returns those that came late.
 func (e *Engine) applyTo(t orderly.Task, reports []orderly.Report, p orderly.Plan, now time.Time, c *change) (late []orderly.Report) {
-	slices.SortFunc(reports, func(a, b orderly.Report) int { return int(a.Number - b.Number) })
-	before, applied := t, false
+	slices.SortFunc(reports, func(a, b orderly.Report) int { return cmp.Compare(a.Number, b.Number) })
+	before, news := t, false
 	for _, r := range reports {
 		if r.Instance != t.Instance {
 			c.effects["foreign"]++ // another instance's task: no effect (REP-1)
@@ -107,16 +143,16 @@ func (e *Engine) applyTo(t orderly.Task, reports []orderly.Report, p orderly.Pla
 		}
 		switch t.Apply(r, p, e.cfg.Limits, now) {
 		case orderly.ReportApplied:
-			applied = true
+			news = true
 			c.effects["applied"]++
 		case orderly.ReportLate:
-			late = append(late, r)
+			late, news = append(late, r), true // its number is kept, so that it is late once
 			c.effects["late"]++
 		default:
 			c.effects["repeated"]++
 		}
 	}
-	if applied {
+	if news {
 		c.note(before, t)
 	}
 	return late

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/store"
@@ -15,7 +16,9 @@ func (e *Engine) StopInvocation(ctx context.Context, c orderly.Caller, region, i
 		return err
 	}
 	var v orderly.Invocation
+	var at time.Time // of the call, on all its instances (STOP-4)
 	if err := e.db.Write(ctx, store.Interactive, func(tx *store.Tx) (err error) {
+		at = tx.Now
 		if v, err = tx.FindInvocation(c.Account, region, id); errors.Is(err, store.ErrNotFound) {
 			return orderly.InvocationUnknown
 		}
@@ -24,7 +27,7 @@ func (e *Engine) StopInvocation(ctx context.Context, c orderly.Caller, region, i
 		return err
 	}
 	if len(instances) > 0 {
-		_, err := e.stopSome(ctx, v, func(tx *store.Tx) ([]orderly.Task, error) {
+		_, err := e.stopSome(ctx, v, at, func(tx *store.Tx) ([]orderly.Task, error) {
 			tasks, err := tx.TasksOn(v.Seq, instances)
 			if err == nil && len(tasks) < distinct(instances) {
 				err = orderly.InstanceNotInTask
@@ -34,7 +37,7 @@ func (e *Engine) StopInvocation(ctx context.Context, c orderly.Caller, region, i
 		return err
 	}
 	for after := -1; ; {
-		last, err := e.stopSome(ctx, v, func(tx *store.Tx) ([]orderly.Task, error) {
+		last, err := e.stopSome(ctx, v, at, func(tx *store.Tx) ([]orderly.Task, error) {
 			return tx.InvocationTasks(v.Seq, after, maxBatch)
 		})
 		if err != nil || last < 0 {
@@ -52,9 +55,9 @@ func distinct(ids []string) int {
 	return len(seen)
 }
 
-// stopSome stops the tasks that find finds, in one transaction; it returns the last ordinal found,
-// -1 for none.
-func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, find func(*store.Tx) ([]orderly.Task, error)) (last int, err error) {
+// stopSome stops the tasks that find finds, in one transaction, as of a time; it returns the last
+// ordinal found, -1 for none.
+func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, at time.Time, find func(*store.Tx) ([]orderly.Task, error)) (last int, err error) {
 	var c *change
 	var send []Message
 	err = e.db.Write(ctx, store.Interactive, func(tx *store.Tx) error {
@@ -66,7 +69,7 @@ func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, find func(*
 		for _, t := range tasks {
 			last = t.Ordinal
 			before := t
-			if !t.Stop(tx.Now, v.Plan(), e.cfg.Limits) {
+			if !t.Stop(at, v.Plan(), e.cfg.Limits) {
 				continue
 			}
 			c.note(before, t)
@@ -102,11 +105,26 @@ func (e *Engine) address(tx *store.Tx, list []Message) error {
 	return err
 }
 
-// send gives messages that have someone to go to, to the link.
+// name fills in the names of instances in run messages whose commands may ask for them (ENV-1).
+func (e *Engine) name(tx *store.Tx, list []Message) error {
+	var ids []string
+	for i := range list {
+		if m := &list[i]; m.Kind == SendRun && m.Of.Command.EnableParameter {
+			ids = append(ids, m.Instance)
+		}
+	}
+	names, err := tx.Names(ids)
+	for i := range list {
+		list[i].Name = names[list[i].Instance]
+	}
+	return err
+}
+
+// send gives messages that have someone to go to, and can still be taken up, to the link.
 func (e *Engine) send(list []Message) {
 	there := list[:0]
 	for _, m := range list {
-		if m.Link != "" {
+		if m.Link != "" && (m.Kind != SendRun || m.Allowed > 0) {
 			there = append(there, m)
 		}
 	}

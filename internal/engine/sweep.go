@@ -27,18 +27,17 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// maxUnbuilt is how long an invocation may be in the making before its maker counts as dead.
-const maxUnbuilt = 5 * time.Minute
-
 // housekeep removes what nobody needs any more, in small steps.
 func (e *Engine) housekeep(ctx context.Context) {
 	for more := true; more && ctx.Err() == nil; {
 		err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) (err error) {
-			more, err = tx.DropUnbuilt(tx.Now.Add(-maxUnbuilt), maxBatch)
+			unbuilt, err := tx.DropUnbuilt(tx.Now.Add(-e.cfg.Building), maxBatch)
 			if err != nil {
 				return err
 			}
-			return tx.Forget(maxBatch)
+			more, err = tx.Forget(maxBatch)
+			more = more || unbuilt
+			return err
 		})
 		if err != nil {
 			e.cfg.Log.Error("housekeeping", "err", err)
@@ -47,13 +46,14 @@ func (e *Engine) housekeep(ctx context.Context) {
 	}
 }
 
-// sweep handles one invocation with tasks that fell due; it reports whether to go on at once. While
-// reports wait to be committed it waits too: they may say what the deadline is about (CLK-2).
+// sweep handles one invocation with tasks that fell due; it reports whether to go on at once. What
+// fell due after the oldest report that waits to be committed waits too: the report may say what the
+// deadline is about (CLK-2).
 func (e *Engine) sweep(ctx context.Context) bool {
-	if e.waiting.Load() > 0 || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return false
 	}
-	now := e.db.Now()
+	now := e.waiting.until(e.db.Now())
 	if due, err := e.db.AnyDue(ctx, now); err != nil || !due {
 		return false
 	}
@@ -66,9 +66,11 @@ func (e *Engine) sweep(ctx context.Context) bool {
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
-		found = true
-		send, err = e.fire(tx, seqs[0], c)
-		return err
+		if send, err = e.fire(tx, seqs[0], now, c); err != nil {
+			return err
+		}
+		found = len(c.saved) > 0
+		return tx.Redue(seqs[0])
 	})
 	if err != nil {
 		e.cfg.Log.Error("sweep", "err", err)
@@ -79,9 +81,9 @@ func (e *Engine) sweep(ctx context.Context) bool {
 	return found
 }
 
-// fire decides about the due tasks of one invocation.
-func (e *Engine) fire(tx *store.Tx, seq int64, c *change) ([]Message, error) {
-	tasks, err := tx.DueTasks(seq, tx.Now, maxBatch)
+// fire decides about the tasks of one invocation that are due now.
+func (e *Engine) fire(tx *store.Tx, seq int64, now time.Time, c *change) ([]Message, error) {
+	tasks, err := tx.DueTasks(seq, now, maxBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +103,17 @@ func (e *Engine) fire(tx *store.Tx, seq int64, c *change) ([]Message, error) {
 	var send []Message
 	for _, t := range tasks {
 		before, p := t, presence[t.Instance]
-		verdict := t.Fire(tx.Now, e.contact(p, tx.Now), v.Plan(), e.cfg.Limits)
+		verdict := t.Fire(now, e.contact(p, now), v.Plan(), e.cfg.Limits)
 		c.note(before, t)
-		if m, ok := e.again(t, p, verdict, &v, tx.Now); ok {
+		if m, ok := e.again(t, p, verdict, &v); ok {
+			m.Allowed = v.Delivery - now.Sub(t.Created)
 			send = append(send, m)
 		}
 	}
 	if err := c.save(tx); err != nil {
 		return nil, err
 	}
-	return send, tx.Redue(seq)
+	return send, e.name(tx, send)
 }
 
 // contact is what is known of an agent at the moment of a decision. An outage of the servers or the
@@ -124,12 +127,11 @@ func (e *Engine) contact(p orderly.Presence, now time.Time) orderly.Contact {
 }
 
 // again is the message that a verdict asks for.
-func (e *Engine) again(t orderly.Task, p orderly.Presence, verdict orderly.Verdict, v *orderly.Invocation, now time.Time) (Message, bool) {
+func (e *Engine) again(t orderly.Task, p orderly.Presence, verdict orderly.Verdict, v *orderly.Invocation) (Message, bool) {
 	m := Message{Instance: t.Instance, Link: p.Link, Task: t.TaskKey, Boot: t.Handed}
 	switch verdict {
 	case orderly.SendRun:
-		m.Kind, m.Of, m.Allowed = SendRun, v, v.Delivery-now.Sub(t.Created)
-		return m, m.Allowed > 0
+		m.Kind, m.Of = SendRun, v
 	case orderly.SendStop:
 		m.Kind = SendStop
 	case orderly.SendAsk:

@@ -30,9 +30,12 @@ func (t *Tx) AddActivation(a orderly.Activation) error {
 	return t.addTags(taggedActivation, a.ID, a.Account, a.Region, a.Tags)
 }
 
-// CountActivations counts the activations of an account in a region.
+// CountActivations counts the activations of an account in a region that machines can still
+// register with: one that has done its part, and cannot be deleted any more, must not use up the
+// quota for ever.
 func (t *Tx) CountActivations(account, region string) (n int, err error) {
-	return n, t.row(`select count(*) from activations where account = $1 and region = $2`, account, region).Scan(&n)
+	return n, t.row(`select count(*) from activations where account = $1 and region = $2 and disabled = 0 and registered < uses and created + ttl >= $3`,
+		account, region, orderly.Millis(t.Now)).Scan(&n)
 }
 
 // Activation finds an activation of any account for a change; ErrNotFound when there is none.
@@ -41,6 +44,10 @@ func (t *Tx) Activation(id string) (orderly.Activation, error) {
 	if errors.Is(err, errNothing) {
 		return a, ErrNotFound
 	}
+	if err != nil {
+		return a, err
+	}
+	a.Tags, err = t.tagsOf(taggedActivation, id)
 	return a, err
 }
 

@@ -25,7 +25,7 @@ func scanCommand(r interface{ Scan(...any) error }) (orderly.Command, error) {
 // AddCommand stores a new command with its tags.
 func (t *Tx) AddCommand(c orderly.Command) error {
 	if _, err := t.exec(`insert into commands (`+commandColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
-		c.Seq, c.ID, c.Account, c.Region, c.Name, c.Description, c.Type, c.Content, c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher,
+		c.Seq, c.ID, c.Account, c.Region, c.Name, c.Description, c.Type, blob(c.Content), c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher,
 		c.ResourceGroup, flag(c.Kept), c.InvokeTimes, orderly.Millis(c.Created)); err != nil {
 		return err
 	}

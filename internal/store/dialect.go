@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -24,10 +25,28 @@ type dialect struct {
 	forUpdate  string // ends a select whose rows will be changed
 	forShare   string // ends a select whose rows must not change until the commit
 	skipLocked string // ends a select of rows that somebody else may be working on
+	alone      string // keeps other migrations away until the commit
 	collided   func(error) bool
 	taken      func(error) bool
+	outage     func(*sql.Conn, error) bool // whether a statement failed for the database's reasons, not for what it said
 	each       func(t *Tx, q string, rows [][]any) ([]int64, error)
 	checkpoint func(context.Context, *DB)
+}
+
+// forUpdateOf, forShareOf and skipLockedOf end a select of several tables that locks the rows of one.
+func forUpdateOf(t *Tx, alias string) string { return lockOf(t.db.dialect.forUpdate, alias, "") }
+
+func forShareOf(t *Tx, alias string) string { return lockOf(t.db.dialect.forShare, alias, "") }
+
+func skipLockedOf(t *Tx, alias string) string {
+	return lockOf(t.db.dialect.forUpdate, alias, " skip locked")
+}
+
+func lockOf(lock, alias, tail string) string {
+	if lock == "" {
+		return ""
+	}
+	return lock + " of " + alias + tail
 }
 
 // maxWAL is the size of the write-ahead log from which it is truncated, not only copied.
@@ -36,7 +55,7 @@ const maxWAL = 64 << 20
 func (db *DB) openSQLite(ctx context.Context, path string) error {
 	pragmas := url.Values{"_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-65536)", "temp_store(MEMORY)", "foreign_keys(ON)"}}
 	open := func(q url.Values, conns int) (*sql.DB, error) {
-		h, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: q.Encode()}).String())
+		h, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?"+q.Encode())
 		if err != nil {
 			return nil, err
 		}
@@ -68,6 +87,13 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 		taken: func(err error) bool {
 			c := sqliteCode(err)
 			return c == sqlite3.SQLITE_CONSTRAINT_UNIQUE || c == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+		},
+		outage: func(_ *sql.Conn, err error) bool {
+			switch sqliteCode(err) & 0xff {
+			case sqlite3.SQLITE_OK, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE:
+				return false
+			}
+			return true
 		},
 		checkpoint: func(ctx context.Context, db *DB) { checkpoint(ctx, db, path) },
 	}
@@ -138,8 +164,10 @@ func (db *DB) openPostgres(url string) error {
 		forUpdate:  ` for update`,
 		forShare:   ` for share`,
 		skipLocked: ` for update skip locked`,
+		alone:      `select pg_advisory_xact_lock(7306089)`,
 		collided:   func(err error) bool { return pgCode(err) == "40001" || pgCode(err) == "40P01" },
 		taken:      func(err error) bool { return pgCode(err) == "23505" },
+		outage:     pgOutage,
 	}
 	return nil
 }
@@ -150,6 +178,24 @@ func pgCode(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// pgOutage goes by the class of the server's code: the connection, its rights, resources, an
+// operator's hand, the disk. Without a code the connection tells: the driver closes one that broke.
+func pgOutage(c *sql.Conn, err error) bool {
+	if code := pgCode(err); len(code) == 5 {
+		switch code[:2] {
+		case "08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX":
+			return true
+		}
+		return false
+	}
+	return c.Raw(func(dc any) error {
+		if dc.(*stdlib.Conn).Conn().IsClosed() {
+			return driver.ErrBadConn
+		}
+		return nil
+	}) != nil
 }
 
 // eachTogether sends all rows in one go.

@@ -55,6 +55,10 @@ func (t *Tx) Instance(id string) (orderly.Instance, error) {
 	if errors.Is(err, errNothing) {
 		return i, ErrNotFound
 	}
+	if err != nil {
+		return i, err
+	}
+	i.Tags, err = t.tagsOf(taggedInstance, id)
 	return i, err
 }
 
@@ -75,12 +79,13 @@ func (t *Tx) Renamed(id, name string) error {
 	return err
 }
 
-// Deregistered takes an instance out of the fleet for good; its row and its past stay.
+// Deregistered takes an instance out of the fleet for good; its row and its past stay. Its presence
+// goes, so that who waits for that row's lock, to hand tasks over or to admit a link, finds none.
 func (t *Tx) Deregistered(id string) error {
 	if _, err := t.exec(`update instances set deregistered = $2 where id = $1`, id, orderly.Millis(t.Now)); err != nil {
 		return err
 	}
-	_, err := t.exec(`update presence set link = '', linked = $2 where instance = $1`, id, orderly.Millis(t.Now))
+	_, err := t.exec(`delete from presence where instance = $1`, id)
 	return err
 }
 

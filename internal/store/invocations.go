@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -53,7 +54,7 @@ func (t *Tx) AddInvocation(v orderly.Invocation) error {
 		delivery, wait_for_away, caller_key, source_ip)
 		values ($1, $2, $3, $4, '', '', 1, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`,
 		v.Seq, v.ID, v.Account, v.Region, v.Size, orderly.Millis(v.Created),
-		c.ID, c.Name, c.Description, c.Type, c.Content, c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher, flag(v.KeepCommand),
+		c.ID, c.Name, c.Description, c.Type, blob(c.Content), c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher, flag(v.KeepCommand),
 		string(params), v.Repeat, v.Frequency, v.Termination, v.Username, v.WindowsPasswordName, v.ContainerID, v.ContainerName, v.ResourceGroup,
 		v.Delivery.Milliseconds(), flag(v.WaitForAway), v.CallerKey, v.SourceIP); err != nil {
 		return err
@@ -61,19 +62,24 @@ func (t *Tx) AddInvocation(v orderly.Invocation) error {
 	return t.addTags(taggedInvocation, v.ID, v.Account, v.Region, v.Tags)
 }
 
-// Built makes an invocation visible, with the counts of its tasks and the earliest of their dues.
+// Built makes an invocation visible, with the counts of its tasks and the earliest of their dues;
+// ErrNotFound when it took so long that DropUnbuilt removed it.
 func (t *Tx) Built(seq int64, c orderly.Counts, mode orderly.RepeatMode, due time.Time) error {
 	finished := int64(0)
 	if c.Live() == 0 {
 		finished = orderly.Millis(t.Now)
 	}
-	if _, err := t.exec(`insert into counters (invocation, pending, scheduled, running, stopping, success, failed, broken, stopped, halted)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		seq, c.Pending, c.Scheduled, c.Running, c.Stopping, c.Success, c.Failed, c.Broken, c.Stopped, c.Halted); err != nil {
+	n, err := t.exec(`update invocations set building = 0, status = $2, legacy_status = $3, next_due = $4, finished = $5 where seq = $1`,
+		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(due), finished)
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
 		return err
 	}
-	_, err := t.exec(`update invocations set building = 0, status = $2, legacy_status = $3, next_due = $4, finished = $5 where seq = $1`,
-		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(due), finished)
+	_, err = t.exec(`insert into counters (invocation, pending, scheduled, running, stopping, success, failed, broken, stopped, halted)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		seq, c.Pending, c.Scheduled, c.Running, c.Stopping, c.Success, c.Failed, c.Broken, c.Stopped, c.Halted)
 	return err
 }
 
@@ -82,7 +88,7 @@ func (t *Tx) Built(seq int64, c orderly.Counts, mode orderly.RepeatMode, due tim
 func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
 	var seq int64
 	var command string
-	err = t.row(`select seq, command from invocations where building = 1 and created < $1 limit 1`, orderly.Millis(before)).Scan(&seq, &command)
+	err = t.row(`select seq, command from invocations where building = 1 and created < $1 limit 1`+t.db.dialect.skipLocked, orderly.Millis(before)).Scan(&seq, &command)
 	if errors.Is(err, errNothing) {
 		return false, nil
 	}
@@ -103,6 +109,15 @@ func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
 		return false, err
 	}
 	return true, t.DropUnkept([]string{command})
+}
+
+// Building keeps DropUnbuilt off an invocation that is being made; ErrNotFound when it came first.
+func (t *Tx) Building(seq int64) error {
+	err := t.row(`select seq from invocations where seq = $1 and building = 1`+t.db.dialect.forUpdate, seq).Scan(&seq)
+	if errors.Is(err, errNothing) {
+		return ErrNotFound
+	}
+	return err
 }
 
 // Unbuilt reports whether an invocation is still being made.
@@ -161,9 +176,10 @@ type Change struct {
 }
 
 // Changed adds to the counters of invocations, in their order, and moves what follows from them:
-// status, due time, end. It must come last in a transaction, so that all lock in the same order.
+// status, due time, end. It comes after the changes to tasks, so that all lock in the same order:
+// tasks by their keys, invocations by their numbers, each by its counters first, then activity.
 func (t *Tx) Changed(changes []Change) error {
-	slices.SortFunc(changes, func(a, b Change) int { return int(min(1, max(-1, a.Seq-b.Seq))) })
+	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Seq, b.Seq) })
 	for _, c := range changes {
 		if err := t.changed(c); err != nil {
 			return fmt.Errorf("count invocation %d: %w", c.Seq, err)
@@ -173,18 +189,14 @@ func (t *Tx) Changed(changes []Change) error {
 }
 
 func (t *Tx) changed(ch Change) error {
-	d := ch.Delta
-	if d != (orderly.Counts{}) {
-		var c orderly.Counts
-		err := t.row(`update counters set pending = pending + $2, scheduled = scheduled + $3, running = running + $4, stopping = stopping + $5,
-			success = success + $6, failed = failed + $7, broken = broken + $8, stopped = stopped + $9, halted = halted + $10 where invocation = $1
-			returning pending, scheduled, running, stopping, success, failed, broken, stopped, halted`,
-			ch.Seq, d.Pending, d.Scheduled, d.Running, d.Stopping, d.Success, d.Failed, d.Broken, d.Stopped, d.Halted).Scan(
-			&c.Pending, &c.Scheduled, &c.Running, &c.Stopping, &c.Success, &c.Failed, &c.Broken, &c.Stopped, &c.Halted)
-		if err != nil {
+	switch {
+	case ch.Delta != (orderly.Counts{}):
+		if err := t.recount(ch.Seq, ch.Delta); err != nil {
 			return err
 		}
-		if err := t.restate(ch.Seq, c); err != nil {
+	case !ch.Due.IsZero():
+		var seq int64 // the lock makes a sweep see this due time, or this transaction what the sweep has set
+		if err := t.row(`select invocation from counters where invocation = $1`+t.db.dialect.forUpdate, ch.Seq).Scan(&seq); err != nil {
 			return err
 		}
 	}
@@ -193,6 +205,19 @@ func (t *Tx) changed(ch Change) error {
 	}
 	_, err := t.exec(`update invocations set next_due = $2 where seq = $1 and finished = 0 and (next_due = 0 or next_due > $2)`, ch.Seq, orderly.Millis(ch.Due))
 	return err
+}
+
+func (t *Tx) recount(seq int64, d orderly.Counts) error {
+	var c orderly.Counts
+	err := t.row(`update counters set pending = pending + $2, scheduled = scheduled + $3, running = running + $4, stopping = stopping + $5,
+		success = success + $6, failed = failed + $7, broken = broken + $8, stopped = stopped + $9, halted = halted + $10 where invocation = $1
+		returning pending, scheduled, running, stopping, success, failed, broken, stopped, halted`,
+		seq, d.Pending, d.Scheduled, d.Running, d.Stopping, d.Success, d.Failed, d.Broken, d.Stopped, d.Halted).Scan(
+		&c.Pending, &c.Scheduled, &c.Running, &c.Stopping, &c.Success, &c.Failed, &c.Broken, &c.Stopped, &c.Halted)
+	if err != nil {
+		return err
+	}
+	return t.restate(seq, c)
 }
 
 // restate writes an invocation's statuses where the counts say otherwise.
@@ -218,10 +243,11 @@ func (t *Tx) restate(seq int64, c orderly.Counts) error {
 	return t.DropUnkept([]string{command})
 }
 
-// DueInvocations finds invocations with a task that fell due, earliest first, and keeps other
-// servers off them until the transaction ends.
+// DueInvocations finds invocations with a task that fell due, earliest first, and keeps others off
+// their counters until the transaction ends; those whose tasks are changing just now are left out.
 func (t *Tx) DueInvocations(at time.Time, limit int) ([]int64, error) {
-	rows, err := t.query(`select seq from invocations where next_due > 0 and next_due <= $1 and building = 0 order by next_due limit $2`+t.db.dialect.skipLocked, orderly.Millis(at), limit)
+	rows, err := t.query(`select v.seq from invocations v join counters c on c.invocation = v.seq
+		where v.next_due > 0 and v.next_due <= $1 and v.building = 0 order by v.next_due limit $2`+skipLockedOf(t, "c"), orderly.Millis(at), limit)
 	return collect(rows, err, func(r *sql.Rows) (seq int64, err error) { return seq, r.Scan(&seq) })
 }
 

@@ -114,18 +114,20 @@ func (t *Tx) Remember(k ClientToken) error {
 		return err
 	}
 	_, err := t.exec(`insert into client_tokens (account, region, operation, token, digest, answer, created) values ($1, $2, $3, $4, $5, $6, $7)`,
-		k.Account, k.Region, k.Operation, k.Token, k.Digest, k.Answer, orderly.Millis(t.Now))
+		k.Account, k.Region, k.Operation, k.Token, blob(k.Digest), k.Answer, orderly.Millis(t.Now))
 	return err
 }
 
-// Forget removes nonces and tokens that have expired, at most limit of each.
-func (t *Tx) Forget(limit int) error {
-	if _, err := t.exec(`delete from nonces where (key_id, nonce) in (select key_id, nonce from nonces where expires < $1 limit $2)`,
-		orderly.Millis(t.Now), limit); err != nil {
-		return err
+// Forget removes nonces and tokens that have expired, at most limit of each; it reports whether there
+// may be more.
+func (t *Tx) Forget(limit int) (more bool, err error) {
+	nonces, err := t.exec(`delete from nonces where (key_id, nonce) in (select key_id, nonce from nonces where expires < $1 limit $2)`,
+		orderly.Millis(t.Now), limit)
+	if err != nil {
+		return false, err
 	}
-	_, err := t.exec(`delete from client_tokens where (account, region, operation, token) in
+	tokens, err := t.exec(`delete from client_tokens where (account, region, operation, token) in
 		(select account, region, operation, token from client_tokens where created < $1 limit $2)`,
 		orderly.Millis(t.Now.Add(-tokenLife)), limit)
-	return err
+	return max(nonces, tokens) == int64(limit), err
 }

@@ -29,13 +29,13 @@ func (db *DB) migrate(ctx context.Context) error {
 // step does the next migration; it reports whether there is none left.
 func (db *DB) step(ctx context.Context, files []string) (done bool, err error) {
 	err = db.Write(ctx, Interactive, func(t *Tx) error {
-		if _, err := t.exec(`create table if not exists schema_version (version bigint not null)`); err != nil {
-			return err
-		}
-		if db.dialect.name == "postgres" { // two servers may start at once
-			if _, err := t.exec(`lock table schema_version in exclusive mode`); err != nil {
+		if db.dialect.alone != "" { // two servers may start at once
+			if _, err := t.exec(db.dialect.alone); err != nil {
 				return err
 			}
+		}
+		if _, err := t.exec(`create table if not exists schema_version (version bigint not null)`); err != nil {
+			return err
 		}
 		var at int
 		if err := t.row(`select coalesce(max(version), 0) from schema_version`).Scan(&at); err != nil {

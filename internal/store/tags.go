@@ -28,14 +28,31 @@ func (t *Tx) addTags(kind, resource, account, region string, tags []orderly.Tag)
 
 // tagsOf finds the tags of resources of one kind, by resource.
 func (db *DB) tagsOf(ctx context.Context, kind string, ids []string) (map[string][]orderly.Tag, error) {
-	found := map[string][]orderly.Tag{}
 	if len(ids) == 0 {
-		return found, nil
+		return nil, nil
 	}
-	var q where
-	q.add("kind = ?", kind)
-	q.in("resource", ids)
-	rows, err := db.reads.QueryContext(ctx, `select resource, name, value from tags`+q.String()+` order by resource, name`, q.args...)
+	q, args := tagQuery(kind, ids)
+	rows, err := db.reads.QueryContext(ctx, q, args...)
+	return collectTags(rows, err)
+}
+
+// tagsOf finds the tags of one resource.
+func (t *Tx) tagsOf(kind, id string) ([]orderly.Tag, error) {
+	q, args := tagQuery(kind, []string{id})
+	rows, err := t.query(q, args...)
+	found, err := collectTags(rows, err)
+	return found[id], err
+}
+
+func tagQuery(kind string, ids []string) (string, []any) {
+	var w where
+	w.add("kind = ?", kind)
+	w.in("resource", ids)
+	return `select resource, name, value from tags` + w.String() + ` order by resource, name`, w.args
+}
+
+func collectTags(rows *sql.Rows, err error) (map[string][]orderly.Tag, error) {
+	found := map[string][]orderly.Tag{}
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var id string
 		var g orderly.Tag

@@ -177,12 +177,8 @@ func (t *Tx) AddLate(list []orderly.Report) error {
 		if r.ExitCode != nil {
 			exit = *r.ExitCode
 		}
-		output := r.Output
-		if output == nil {
-			output = []byte{}
-		}
 		rows[i] = []any{r.Task.Invocation, r.Task.Ordinal, r.Number, r.Instance, r.State, r.ErrorCode, orderly.Millis(r.Started),
-			orderly.Millis(r.Finished), orderly.Millis(t.Now), exit, r.Total, output}
+			orderly.Millis(r.Finished), orderly.Millis(t.Now), exit, r.Total, blob(r.Output)}
 	}
 	_, err := t.each(`insert into late_results (invocation, ordinal, report, instance, state, error_code, started, finished, received, exit_code, total, output)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (invocation, ordinal, report) do nothing`, rows)

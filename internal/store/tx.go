@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/orderly-run/orderly"
 )
 
 // A Tx is one transaction. It is for the function that Write gave it to, in that call only.
@@ -22,6 +20,9 @@ type Tx struct {
 // ErrTaken says that a row with the same key exists.
 var ErrTaken = errors.New("key is taken")
 
+// ErrOutage says that the database itself does not work now: what was asked of it may be fine.
+var ErrOutage = errors.New("the database is out of order")
+
 // errNothing says that a statement found no row.
 var errNothing = sql.ErrNoRows
 
@@ -34,17 +35,11 @@ func (db *DB) Write(ctx context.Context, c Class, f func(*Tx) error) error {
 	for try := 1; ; try++ {
 		err := db.write(ctx, c, f)
 		if err == nil || try == retries || !db.dialect.collided(err) {
-			db.note(ctx, err)
+			if errors.Is(err, ErrOutage) && ctx.Err() == nil {
+				db.broken.Store(db.Now().UnixMilli())
+			}
 			return err
 		}
-	}
-}
-
-// note remembers failures that are the database's, not the caller's.
-func (db *DB) note(ctx context.Context, err error) {
-	var reason orderly.Reason
-	if err != nil && ctx.Err() == nil && !errors.As(err, &reason) && !errors.Is(err, ErrTaken) {
-		db.broken.Store(db.Now().UnixMilli())
 	}
 }
 
@@ -57,20 +52,23 @@ func (db *DB) write(ctx context.Context, c Class, f func(*Tx) error) (err error)
 	}
 	conn, err := db.writes.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("%w: connect: %w", ErrOutage, err)
 	}
 	defer conn.Close()
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("%w: begin: %w", ErrOutage, err)
 	}
 	defer tx.Rollback()
 	t := &Tx{db: db, conn: conn, tx: tx, ctx: ctx, Now: db.Now()}
 	if err := f(t); err != nil {
+		if db.dialect.outage(conn, err) {
+			err = fmt.Errorf("%w: %w", ErrOutage, err)
+		}
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("%w: commit: %w", ErrOutage, err)
 	}
 	return nil
 }
@@ -119,6 +117,14 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 		out = append(out, v)
 	}
 	return out, rows.Err()
+}
+
+// blob is a byte string as it is stored: none is an empty one.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // flag is a boolean as it is stored.

@@ -167,6 +167,7 @@ create table invocations (
 );
 create index invocations_listed on invocations (account, region, seq);
 create index invocations_by_command on invocations (command, seq);
+create index invocations_unbuilt on invocations (created) where building = 1;
 create index invocations_due on invocations (next_due) where next_due > 0;
 
 -- How many of an invocation's tasks stand where; no further index, for it changes all the time.

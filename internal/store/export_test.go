@@ -1,0 +1,27 @@
+package store
+
+import (
+	"context"
+	"runtime"
+)
+
+// WritePragma reads a setting of the connection that writes, on SQLite.
+func (db *DB) WritePragma(ctx context.Context, name string) (value string, err error) {
+	return value, db.writes.QueryRowContext(ctx, "pragma "+name).Scan(&value)
+}
+
+// AwaitQueue returns when n writers of a class wait for their turn.
+func (db *DB) AwaitQueue(c Class, n int) {
+	for {
+		db.turns.mu.Lock()
+		waiting := len(db.turns.waiting[c])
+		db.turns.mu.Unlock()
+		if waiting >= n {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// OneWriter reports whether writers wait for each other.
+func (db *DB) OneWriter() bool { return db.dialect.oneWriter }
