@@ -103,7 +103,8 @@ func (t *Task) preview(r Report) {
 // tail is what is kept of an output (OUT-2).
 func tail(output []byte) []byte { return output[max(0, len(output)-MaxOutput):] }
 
-// end moves the task by an end report.
+// end moves the task by an end report. One of an agent that has lost the output with its former
+// process leaves what is there (OUT-4).
 func (t *Task) end(r Report, p Plan, now time.Time) {
 	if r.result() {
 		t.begin(r)
@@ -121,8 +122,9 @@ func (t *Task) end(r Report, p Plan, now time.Time) {
 		// The agent contradicts what it said before; nobody knows what is true.
 		t.finish(Break, ExecutionInterrupted, at, now)
 	}
-	if !r.Started.IsZero() {
-		t.Output, t.Total = tail(r.Output), max(r.Total, int64(len(r.Output)))
+	if !r.Started.IsZero() && !(r.State == Error && r.Total == 0 && len(r.Output) == 0) {
+		// Output is not nil from here on: an end without any replaces the preview too.
+		t.Output, t.Total = append([]byte{}, tail(r.Output)...), max(r.Total, int64(len(r.Output)))
 	}
 }
 

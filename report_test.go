@@ -242,3 +242,16 @@ func TestOutputOfALostTaskIsKept(t *testing.T) {
 		t.Errorf("output %q, want %q", task.Output, "so far")
 	}
 }
+
+// An agent that was killed has lost the output of what ran, the pieces it sent before are all there
+// is (OUT-4).
+func TestEndWithoutOutputAfterACrashKeepsThePreview(t *testing.T) {
+	task := handed()
+	task.Apply(orderly.Report{Number: 2, State: orderly.Running, Started: at(1), Output: []byte("so far")}, plan, limit, at(2))
+	r := ended(orderly.Error)
+	r.ErrorCode, r.ExitCode, r.Output, r.Total = orderly.ClientRestarted, nil, nil, 0
+	task.Apply(r, plan, limit, at(6))
+	if string(task.Output) != "so far" || task.Dropped() != 0 || task.ErrorCode != orderly.ClientRestarted {
+		t.Errorf("%s with output %q and %d dropped, want ClientRestarted with what was sent before", task.ErrorCode, task.Output, task.Dropped())
+	}
+}

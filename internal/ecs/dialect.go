@@ -85,8 +85,8 @@ func (d *Dialect) actions() []rpc.Action {
 //
 // DescribeRegions takes no region, but clients with a region of their own send it with every
 // request of theirs, also with the one that asks which there are.
-func (d *Dialect) check(_ orderly.Caller, params map[string]string) error {
-	if region := params["RegionId"]; region != "" && params["Action"] != describeRegions {
+func (d *Dialect) check(_ orderly.Caller, action string, params map[string]string) error {
+	if region := params["RegionId"]; region != "" && action != describeRegions {
 		if err := d.engine.CheckRegion(region); err != nil {
 			return err
 		}

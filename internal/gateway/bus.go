@@ -50,9 +50,9 @@ type Bus struct {
 	cfg      BusConfig
 	password string
 	srv      *server.Server // nil with a cluster
-	addr     net.Addr       // of the embedded server, once it listens
 
 	mu     sync.RWMutex
+	addr   net.Addr   // of the embedded server, once it listens
 	out    *nats.Conn // hellos, and all that goes to agents: one order for an agent
 	report *nats.Conn
 	system *nats.Conn // sees connections end, and ends them
@@ -101,6 +101,7 @@ func (b *Bus) options() (*server.Options, error) {
 	bus, system := server.NewAccount(busAccount), server.NewAccount(systemAccount)
 	o := &server.Options{
 		Host: host, Port: number, NoSigs: true, NoHeaderSupport: false,
+		DontListen: true, // see open
 		MaxPayload: 1 << 20, MaxPending: 16 << 20, WriteDeadline: 10 * time.Second,
 		PingInterval: b.cfg.Ping, MaxPingsOut: 2,
 		Accounts: []*server.Account{bus, system}, SystemAccount: systemAccount,
@@ -142,9 +143,8 @@ func (b *Bus) start(ctx context.Context) error {
 	if b.srv != nil {
 		go b.srv.Start() // returns when the server is up; its own goroutines end with stop
 		if !b.srv.ReadyForConnections(10 * time.Second) {
-			return errors.New("the message bus does not listen: is its address in use?")
+			return errors.New("the message bus does not start")
 		}
-		b.addr = b.srv.Addr()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -157,6 +157,21 @@ func (b *Bus) start(ctx context.Context) error {
 	}
 	b.system, err = b.connect("orderly system", systemUser, b.cfg.Keys.System)
 	return err
+}
+
+// open lets agents connect to the embedded server. Before there is somebody to say who may, one that
+// tried would wait for an answer until its time is up.
+func (b *Bus) open() error {
+	if b.srv == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.srv.AcceptLoop(nil) // returns when it listens; its own goroutines end with stop
+	if b.addr = b.srv.Addr(); b.addr == nil {
+		return errors.New("the message bus does not listen: is its address in use?")
+	}
+	return nil
 }
 
 // connect connects as a user of the embedded server, or by a key to a cluster.
@@ -181,18 +196,31 @@ func (b *Bus) connect(name, user string, key nkeys.KeyPair) (*nats.Conn, error) 
 	return nc, nil
 }
 
-// stop closes the connections and ends the embedded server.
+// maxShutdown is how long the embedded server may take to end. It waits for those who ask to be let
+// in, and one who did so in the very moment of the end is answered by nobody.
+const maxShutdown = 2 * time.Second
+
+// stop ends the embedded server, while there still is somebody to answer who may connect, and closes
+// the connections.
 func (b *Bus) stop() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.srv != nil {
+		ended := make(chan struct{})
+		go func() { // ends with the server: at the latest when nobody can be waiting for an answer any more
+			b.srv.Shutdown()
+			close(ended)
+		}()
+		select {
+		case <-ended:
+		case <-time.After(maxShutdown):
+			b.cfg.Log.Warn("the message bus takes long to end")
+		}
+	}
 	for _, nc := range []*nats.Conn{b.out, b.report, b.system} {
 		if nc != nil {
 			nc.Close()
 		}
-	}
-	if b.srv != nil {
-		b.srv.Shutdown()
-		b.srv.WaitForShutdown()
 	}
 }
 
@@ -205,6 +233,8 @@ func (b *Bus) conn() *nats.Conn {
 
 // Port is the port that the embedded server listens on, "" with a cluster or before it listens.
 func (b *Bus) Port() string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
 	if b.addr == nil {
 		return ""
 	}

@@ -188,3 +188,15 @@ func (c *callout) seat(cl client) (seat, bool) {
 	s, ok := c.clients[cl]
 	return s, ok
 }
+
+// holds reports whether there is a connection for a link.
+func (c *callout) holds(s seat) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, other := range c.clients {
+		if other == s {
+			return true
+		}
+	}
+	return false
+}

@@ -41,9 +41,9 @@ type Gateway struct {
 	lost    *batcher[seat]
 
 	mu     sync.Mutex
-	beats  map[string]time.Time     // signs of life not yet written, by instance
-	probes map[string]chan struct{} // closed when the link shows that it lives
-	ready  chan struct{}            // closed when agents can be served
+	beats  map[string]time.Time // signs of life not yet written, by instance
+	probes map[string]probe     // by link
+	ready  chan struct{}        // closed when agents can be served
 }
 
 // New makes a gateway on a bus.
@@ -61,7 +61,7 @@ func New(bus *Bus, db *store.DB, e *engine.Engine, f *fleet.Fleet, cfg Config) *
 	}
 	g := &Gateway{
 		cfg: cfg, bus: bus, db: db, engine: e, fleet: f, callout: newCallout(db, bus.cfg.Keys.Issuer),
-		beats: map[string]time.Time{}, probes: map[string]chan struct{}{}, ready: make(chan struct{}),
+		beats: map[string]time.Time{}, probes: map[string]probe{}, ready: make(chan struct{}),
 	}
 	g.hellos = newBatcher(500, g.greet)
 	g.reports = newBatcher(500, g.report)
@@ -84,6 +84,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 	}
 	if err := g.listen(ctx); err != nil {
+		return err
+	}
+	if err := g.bus.open(); err != nil {
 		return err
 	}
 	close(g.ready)

@@ -85,32 +85,64 @@ func (g *Gateway) answer(ctx context.Context, h hello, a engine.Admission) {
 	}
 }
 
+// A probe is a question to a link whether it lives.
+type probe struct {
+	alive, gone chan struct{} // one of them is closed with the answer
+}
+
 // challenge asks the link that holds an instance whether it lives. When it does, the one that says
-// hello is a duplicate; when it does not answer, its place is free.
+// hello is a duplicate; when it does not answer, or its connection ends, its place is free.
 func (g *Gateway) challenge(ctx context.Context, h hello, rival string) {
-	alive := make(chan struct{})
-	g.mu.Lock()
-	if _, ok := g.probes[rival]; ok {
-		g.mu.Unlock()
+	p, ok := g.startProbe(rival)
+	if !ok {
 		return // being asked already; the agent says hello again
 	}
-	g.probes[rival] = alive
-	g.mu.Unlock()
 	g.bus.say(h.instance, rival, wire.ToAgent{Probe: true})
+	if g.bus.srv != nil && !g.callout.holds(seat{h.instance, rival}) {
+		g.endProbe(rival, false) // it was lost before this server started, or just now
+	}
 	wait := time.NewTimer(g.cfg.Probe)
 	defer wait.Stop()
 	select {
 	case <-ctx.Done():
-	case <-alive:
+		return
+	case <-p.alive:
 		g.cfg.Log.Warn("duplicate identity: a second agent claims an instance", "instance", h.instance, "link", h.Link, "holder", rival)
 		g.bus.say(h.instance, h.Link, wire.ToAgent{Goodbye: wire.ByeDuplicate})
+		return
+	case <-p.gone:
 	case <-wait.C:
-		h.usurps = rival
-		g.hellos.add(h)
+		g.endProbe(rival, false)
 	}
+	h.usurps = rival
+	g.hellos.add(h)
+}
+
+func (g *Gateway) startProbe(link string) (probe, bool) {
 	g.mu.Lock()
-	delete(g.probes, rival)
-	g.mu.Unlock()
+	defer g.mu.Unlock()
+	if p, ok := g.probes[link]; ok {
+		return p, false
+	}
+	p := probe{make(chan struct{}), make(chan struct{})}
+	g.probes[link] = p
+	return p, true
+}
+
+// endProbe answers the question about a link, if there is one.
+func (g *Gateway) endProbe(link string, alive bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p, ok := g.probes[link]
+	if !ok {
+		return
+	}
+	delete(g.probes, link)
+	if alive {
+		close(p.alive)
+	} else {
+		close(p.gone)
+	}
 }
 
 func (g *Gateway) onBeat(m *nats.Msg) {
@@ -119,12 +151,9 @@ func (g *Gateway) onBeat(m *nats.Msg) {
 		return
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.beats[wire.Sender(m.Subject)] = g.db.Now()
-	if alive, ok := g.probes[b.Link]; ok {
-		close(alive)
-		delete(g.probes, b.Link)
-	}
+	g.mu.Unlock()
+	g.endProbe(b.Link, true)
 }
 
 // writeBeats stores signs of life, many at a time.
@@ -158,5 +187,8 @@ func (g *Gateway) forgetLinks(ctx context.Context, list []seat) {
 	}
 	if err := g.engine.Lost(ctx, links); err != nil && ctx.Err() == nil {
 		g.cfg.Log.Error("store lost links", "err", err)
+	}
+	for _, s := range list {
+		g.endProbe(s.link, false)
 	}
 }

@@ -265,3 +265,19 @@ func TestHeartbeatsAreStored(t *testing.T) { // HB-1, HB-2
 		return now[0].Presence.Heartbeat.After(before[0].Presence.Heartbeat) && c.fleet.Connected(now[0])
 	}, func() string { return "the heartbeat did not move" })
 }
+
+func TestLostLinkIsSeenAtOnce(t *testing.T) { // HND-1: link up means now
+	c := start(t, t.TempDir()+"/orderly.db", false)
+	id := c.register()
+	link := func() string {
+		list, _, err := c.fleet.Instances(t.Context(), caller, store.InstanceFilter{Region: region}, store.Page{Limit: 1})
+		must(t, err)
+		return list[0].Presence.Link
+	}
+	p := c.connect(id, "link")
+	if got := link(); got != "link" {
+		t.Fatalf("link %q after the welcome, want %q", got, "link")
+	}
+	p.nc.Close()
+	poll(t, func() bool { return link() == "" }, func() string { return "the link counts as up" })
+}

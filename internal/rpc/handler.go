@@ -111,7 +111,7 @@ func (h *Handler) serve(ctx context.Context, c *call, req *request) (value refle
 		}
 	}
 	if c.api.Check != nil {
-		if err := c.api.Check(c.caller, req.params); err != nil {
+		if err := c.api.Check(c.caller, c.action.Name, req.params); err != nil {
 			return value, err
 		}
 	}

@@ -81,7 +81,7 @@ type API struct {
 	// Check, when set, judges a permitted request by its parameters before they are decoded: what
 	// the dialect has to refuse first, such as an unknown region. Its errors are treated as an
 	// action's.
-	Check func(c orderly.Caller, params map[string]string) error
+	Check func(c orderly.Caller, action string, params map[string]string) error
 }
 
 // A Code is how a refusal is published. An empty Message stands for the error's own words.

@@ -185,7 +185,7 @@ func config() rpc.Config {
 			orderly.PageNumberInvalid: {Status: 400, Code: "InvalidParam.PageNumber", Message: "The specified parameter is invalid."},
 		},
 		Internal: rpc.Code{Status: 500, Code: "InternalError.Dispatch", Message: "An error occurred when you dispatched the request."},
-		Check: func(_ orderly.Caller, p map[string]string) error {
+		Check: func(_ orderly.Caller, _ string, p map[string]string) error {
 			if r := p["RegionId"]; r != "" && r != "cn-hangzhou" {
 				return orderly.RegionUnknown
 			}
