@@ -167,7 +167,7 @@ func (b *Bus) open() error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.srv.AcceptLoop(nil) // returns when it listens; its own goroutines end with stop
+	b.srv.AcceptLoop(make(chan struct{})) // returns when it listens; its own goroutines end with stop
 	if b.addr = b.srv.Addr(); b.addr == nil {
 		return errors.New("the message bus does not listen: is its address in use?")
 	}

@@ -1,0 +1,65 @@
+package gateway_test
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/orderly-run/orderly/internal/gateway"
+)
+
+// Whoever asks to be let in while a server begins or ends gets an answer at once, if only that
+// nobody is there; and no server waits for one that it will not answer any more.
+func TestNobodyWaitsForAServerThatBeginsOrEnds(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	addr := l.Addr().String()
+	must(t, l.Close())
+	db := filepath.Join(t.TempDir(), "orderly.db")
+	cfg := gateway.BusConfig{Listen: addr, Keys: gateway.Keys{Issuer: account(t)}}
+	var id identity
+	t.Run("first life", func(t *testing.T) { id = startOn(t, db, cfg).register() })
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var dialling sync.WaitGroup
+	var slowest atomic.Int64
+	var in atomic.Int64
+	for range 4 {
+		dialling.Go(func() {
+			for ctx.Err() == nil {
+				begin := time.Now()
+				nc, err := nats.Connect("nats://"+addr, nats.Nkey(public(t, id.key), id.key.Sign), nats.NoReconnect(), nats.Timeout(10*time.Second))
+				if err == nil {
+					in.Add(1)
+					nc.Close()
+				}
+				slowest.Store(max(slowest.Load(), int64(time.Since(begin))))
+			}
+		})
+	}
+	for range 5 {
+		t.Run("life", func(t *testing.T) {
+			var end time.Time
+			t.Cleanup(func() {
+				if took := time.Since(end); took > 4*time.Second {
+					t.Errorf("the server took %v to end", took)
+				}
+			})
+			startOn(t, db, cfg)
+			before := in.Load()
+			poll(t, func() bool { return in.Load() > before+4 }, func() string { return "nobody was let in" })
+			end = time.Now()
+		})
+	}
+	cancel()
+	dialling.Wait()
+	if took := time.Duration(slowest.Load()); took > 4*time.Second {
+		t.Errorf("somebody waited %v for an answer", took)
+	}
+}
