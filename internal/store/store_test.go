@@ -339,7 +339,7 @@ func addInvocation(t *testing.T, db *store.DB, instances []string, edit func(*or
 	change(t, db, func(tx *store.Tx) error {
 		seq := db.NextSeq()
 		v = orderly.Invocation{Seq: seq, ID: orderly.NewID("t", region, seq), Account: account, Region: region, Repeat: orderly.Once,
-			Command: orderly.Command{ID: "c-1", Name: "n", Type: orderly.RunShellScript, Content: []byte("true"), Timeout: time.Minute},
+			Command:     orderly.Command{ID: "c-1", Name: "n", Type: orderly.RunShellScript, Content: []byte("true"), Timeout: time.Minute},
 			Termination: orderly.KillProcess, Delivery: time.Minute, Size: len(instances), Created: tx.Now}
 		if edit != nil {
 			edit(&v)
@@ -360,4 +360,3 @@ func addInvocation(t *testing.T, db *store.DB, instances []string, edit func(*or
 	})
 	return v
 }
-
