@@ -189,14 +189,15 @@ func (c *callout) seat(cl client) (seat, bool) {
 	return s, ok
 }
 
-// holds reports whether there is a connection for a link.
-func (c *callout) holds(s seat) bool {
+// alone reports whether an instance has no more than one connection.
+func (c *callout) alone(instance string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, other := range c.clients {
-		if other == s {
-			return true
+	n := 0
+	for _, s := range c.clients {
+		if s.instance == instance {
+			n++
 		}
 	}
-	return false
+	return n <= 1
 }

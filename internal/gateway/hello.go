@@ -98,8 +98,8 @@ func (g *Gateway) challenge(ctx context.Context, h hello, rival string) {
 		return // being asked already; the agent says hello again
 	}
 	g.bus.say(h.instance, rival, wire.ToAgent{Probe: true})
-	if g.bus.srv != nil && !g.callout.holds(seat{h.instance, rival}) {
-		g.endProbe(rival, false) // it was lost before this server started, or just now
+	if g.bus.srv != nil && g.callout.alone(h.instance) {
+		g.endProbe(rival, false) // the only connection is that of the one who asks
 	}
 	wait := time.NewTimer(g.cfg.Probe)
 	defer wait.Stop()

@@ -11,6 +11,7 @@
 // Everything after that goes over NATS. One process of an agent is a link, named by a random text
 // that it makes when it starts. With I the instance's ID and L the link, an agent
 //
+//   - names its connection L;
 //   - subscribes to orderly.to.I.L and to nothing else;
 //   - publishes on orderly.from.I.hello, .report and .beat and on nothing else.
 //
