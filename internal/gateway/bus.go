@@ -196,18 +196,22 @@ func (b *Bus) connect(name, user string, key nkeys.KeyPair) (*nats.Conn, error) 
 	return nc, nil
 }
 
-// maxShutdown is how long the embedded server may take to end. It waits for those who ask to be let
-// in, and one who did so in the very moment of the end is answered by nobody.
-const maxShutdown = 2 * time.Second
+// How the embedded server ends: those who have asked to be let in are answered first, for it waits
+// for them. One whom nobody answered in time is waited for no longer than maxShutdown.
+const (
+	lastAnswers = 100 * time.Millisecond
+	maxShutdown = 2 * time.Second
+)
 
-// stop ends the embedded server, while there still is somebody to answer who may connect, and closes
-// the connections.
+// stop ends the embedded server and closes the connections.
 func (b *Bus) stop() {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if b.srv != nil {
+		go b.srv.LameDuckShutdown() // nobody new is let in; it ends with Shutdown
+		<-time.After(lastAnswers)
 		ended := make(chan struct{})
-		go func() { // ends with the server: at the latest when nobody can be waiting for an answer any more
+		go func() { // ends when nobody can be waiting for an answer any more
 			b.srv.Shutdown()
 			close(ended)
 		}()
