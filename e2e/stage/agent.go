@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -133,4 +134,30 @@ func (a *Agent) awaitWelcome(before int) {
 		}
 		return errors.New("not yet")
 	})
+}
+
+// Twin is an agent with a copy of the data directory, journal and identity included, as a cloned
+// machine has it. It is not started yet.
+func (a *Agent) Twin() *Agent {
+	a.t.Helper()
+	dir := filepath.Join(a.t.TempDir(), "twin")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		a.t.Fatal(err)
+	}
+	for _, file := range []string{"identity.json", "journal"} {
+		content, err := os.ReadFile(filepath.Join(a.Dir, file))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has not run yet
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, file), content, 0o600)
+		}
+		if err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	twin := &Agent{ID: a.ID, Name: "twin of " + a.Name, Dir: dir}
+	twin.Process = newProcess(a.t, "orderly-agent", dir+".log", "run", "--data", dir)
+	twin.env = a.env
+	return twin
 }
