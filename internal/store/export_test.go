@@ -22,6 +22,3 @@ func (db *DB) AwaitQueue(c Class, n int) {
 		runtime.Gosched()
 	}
 }
-
-// OneWriter reports whether writers wait for each other.
-func (db *DB) OneWriter() bool { return db.dialect.oneWriter }
