@@ -100,7 +100,7 @@ func (a *Agent) options(c *connection) (*nats.Options, error) {
 		return nil, err
 	}
 	o := nats.GetDefaultOptions()
-	o.Url, o.Name = a.identity.NATS, "orderly-agent "+a.cfg.Version
+	o.Url, o.Name = a.identity.NATS, a.link // so that the server knows whose end it sees
 	o.Nkey, o.SignatureCB = public, key.Sign
 	o.TLSConfig, o.Secure = tlsConfig, secure
 	o.Timeout, o.PingInterval, o.MaxPingsOut = dialTimeout, a.cfg.Times.Ping, 2

@@ -82,7 +82,7 @@ func (f *Fleet) connect(ctx context.Context, b bus) error {
 // options are those of a connection that never gives up and takes little memory.
 func (a *agent) options(b bus) *nats.Options {
 	o := nats.GetDefaultOptions()
-	o.Url, o.Name = b.url, "orderly-agent sim"
+	o.Url, o.Name = b.url, a.link // so that the server knows whose end it sees
 	o.Nkey, o.SignatureCB = a.public, a.key.Sign
 	o.TLSConfig, o.Secure = b.tls, b.tls != nil
 	o.Timeout, o.PingInterval, o.MaxPingsOut = dialTimeout, a.fleet.scaled(ping), 2

@@ -303,7 +303,7 @@ func TestCutConnectionIsMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range conns.Conns {
-		if c.Name == "orderly-agent sim" {
+		if c.Name == p.hello.Link {
 			if err := p.srv.DisconnectClientByID(c.Cid); err != nil {
 				t.Fatal(err)
 			}
