@@ -100,7 +100,7 @@ func (s *storm) act(h *house, rnd *rand.Rand) error {
 			return h.StopInvocation(ctx, caller, region, run, nil)
 		}
 	case 5:
-		s.auditDues(0)
+		s.auditDues()
 	default:
 		if run := s.pick(rnd); run != "" {
 			s.watch([]string{run})
