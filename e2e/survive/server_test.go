@@ -1,0 +1,179 @@
+package survive_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/e2e/stage"
+)
+
+// begin starts a world with one machine, which is watched until the end of the story.
+func (w *world) begin() *machine {
+	w.t.Helper()
+	w.watch()
+	return w.machines(1)[0]
+}
+
+// finish mends what is broken and judges.
+func (w *world) finish(machines ...*machine) {
+	w.t.Helper()
+	r := round{world: w, machines: machines}
+	r.mend()
+	w.settle(w.t)
+}
+
+// await waits for something that must come.
+func (w *world) await(what string, event <-chan struct{}) {
+	w.t.Helper()
+	select {
+	case <-event:
+	case <-time.After(stage.Patience):
+		w.t.Fatalf("not in %v: %s", stage.Patience, what)
+	}
+}
+
+// awaitLine waits until a job has written something on a machine.
+func (w *world) awaitLine(j *job, m *machine, what string) {
+	w.t.Helper()
+	stage.Await(w.t, stage.Patience, j.invoke+" writes "+what, func() error {
+		if w.ledger.count(pair{j.invoke, m.id()}, what) == 0 {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
+// task is the share of a machine in a job, as it is in the database.
+func (w *world) task(j *job, m *machine) orderly.Task {
+	w.t.Helper()
+	r, ok, err := w.read(w.t.Context(), j.invoke)
+	if err != nil || !ok {
+		w.t.Fatalf("%s is not in the database (%v)", j.invoke, err)
+	}
+	for _, k := range r.tasks {
+		if k.Instance == m.id() {
+			return k
+		}
+	}
+	w.t.Fatalf("%s has no task on %s", j.invoke, m.id())
+	return orderly.Task{}
+}
+
+// awaitState waits until a task is in a state.
+func (w *world) awaitState(j *job, m *machine, want orderly.State) orderly.Task {
+	w.t.Helper()
+	var k orderly.Task
+	stage.Await(w.t, stage.Patience, j.invoke+" is "+string(want), func() error {
+		if k = w.task(j, m); k.State != want {
+			return errNotYet
+		}
+		return nil
+	})
+	return k
+}
+
+// once checks that a job ran once, to its end, and that this is its result.
+func (w *world) once(j *job, m *machine) {
+	w.t.Helper()
+	p := pair{j.invoke, m.id()}
+	if starts, ends := w.ledger.count(p, "start"), w.ledger.count(p, "end"); starts != 1 || ends != 1 {
+		w.t.Errorf("%s started %d times and ended %d times, want once each", j.invoke, starts, ends)
+	}
+	k := w.task(j, m)
+	if problem := j.differs(k.State, k.ExitCode, k.Output, k.Total); problem != "" {
+		w.t.Errorf("%s: %s", j.invoke, problem)
+	}
+}
+
+// late is how many late results a job has.
+func (w *world) late(j *job) int {
+	w.t.Helper()
+	r, _, err := w.read(w.t.Context(), j.invoke)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for _, l := range r.late {
+		n += len(l)
+	}
+	return n
+}
+
+func TestServerKilledAfterAccept(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		j := w.mustRun(quick, m)
+		w.restart(0)
+		w.finish(m)
+		w.once(j, m)
+	})
+}
+
+func TestServerKilledBeforeHandOut(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		lost := m.net.next(isRun, true)
+		j := w.mustRun(quick, m)
+		w.await("the hand-out", lost)
+		w.restart(0)
+		w.finish(m)
+		w.once(j, m)
+	})
+}
+
+func TestServerKilledAfterHandOut(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		j := w.mustRun(slow, m)
+		w.awaitLine(j, m, "start")
+		w.restart(0)
+		w.finish(m)
+		w.once(j, m)
+	})
+}
+
+func TestServerAwayWhileItEnds(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		j := w.mustRun(slow, m)
+		w.awaitLine(j, m, "start")
+		w.server.Kill()
+		w.awaitLine(j, m, "end")
+		w.server.Start()
+		w.finish(m)
+		w.once(j, m)
+	})
+}
+
+func TestServerKilledBeforeReport(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		lost := m.net.next(isEnd, true)
+		j := w.mustRun(quick, m)
+		w.await("the report", lost)
+		w.restart(0)
+		w.finish(m)
+		w.once(j, m)
+		if n := w.late(j); n != 0 {
+			t.Errorf("%d late results, want none: it was reported in time", n)
+		}
+	})
+}
+
+func TestServerKilledBetweenReportAndAcknowledge(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		m.net.loseEndAcks()
+		j := w.mustRun(quick, m)
+		w.awaitState(j, m, orderly.Success)
+		w.restart(0)
+		again := m.net.next(isEnd, false)
+		w.await("the report again", again)
+		w.finish(m)
+		w.once(j, m)
+		if n := w.late(j); n != 0 {
+			t.Errorf("%d late results, want none: the end was known already", n)
+		}
+	})
+}
