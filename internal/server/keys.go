@@ -43,20 +43,23 @@ func OpenKeys(ctx context.Context, cfg Config) (*Keys, error) {
 	return &Keys{db}, nil
 }
 
+// An AccessKey signs requests for an account.
+type AccessKey = store.AccessKey
+
 // Close lets go of the database.
-func (k *Keys) Close() { k.db.Close() }
+func (k *Keys) Close() error { return k.db.Close() }
 
 // List lists all keys, oldest first.
-func (k *Keys) List(ctx context.Context) ([]store.AccessKey, error) { return k.db.Keys(ctx) }
+func (k *Keys) List(ctx context.Context) ([]AccessKey, error) { return k.db.Keys(ctx) }
 
 // Create makes another key of the first account.
-func (k *Keys) Create(ctx context.Context) (store.AccessKey, error) {
+func (k *Keys) Create(ctx context.Context) (AccessKey, error) {
 	accounts, err := k.db.Accounts(ctx)
 	if err != nil {
-		return store.AccessKey{}, err
+		return AccessKey{}, err
 	}
 	if len(accounts) == 0 {
-		return store.AccessKey{}, errors.New("the database has no account: start the server once")
+		return AccessKey{}, errors.New("the database has no account: start the server once")
 	}
 	key := NewKey(accounts[0])
 	return key, k.db.Write(ctx, store.Interactive, func(tx *store.Tx) error { return tx.AddKey(key) })

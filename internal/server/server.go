@@ -75,37 +75,42 @@ type First struct {
 
 // New makes a server: its database is opened and brought up to date, its address taken. Nothing is
 // answered before Run. Close it when Run is never called.
-func New(ctx context.Context, cfg Config) (s *Server, err error) {
+func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+	s := &Server{cfg: cfg}
+	if err := s.open(ctx); err != nil {
+		s.Close()
 		return nil, err
 	}
-	s = &Server{cfg: cfg}
-	defer func() {
-		if err != nil {
-			s.Close()
-		}
-	}()
-	secret, err := readSecret(cfg.SecretFile)
+	return s, nil
+}
+
+// open makes all parts. The first account comes last: a server that cannot start must not make one,
+// since nobody would be shown its key.
+func (s *Server) open(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
+		return err
+	}
+	secret, err := readSecret(s.cfg.SecretFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if s.db, err = store.Open(ctx, cfg.DB, store.Options{Secret: secret}); err != nil {
-		return nil, err
-	}
-	if s.first, err = s.firstAccount(ctx); err != nil {
-		return nil, err
+	if s.db, err = store.Open(ctx, s.cfg.DB, store.Options{Secret: secret}); err != nil {
+		return err
 	}
 	if err := s.openTLS(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.assemble(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	s.listener, err = net.Listen("tcp", cfg.Listen)
-	return s, err
+	if s.listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+		return err
+	}
+	s.first, err = s.firstAccount(ctx)
+	return err
 }
 
 func (c *Config) complete() error {
@@ -235,7 +240,7 @@ func (s *Server) Close() {
 		s.listener.Close()
 	}
 	if s.db != nil {
-		s.db.Close()
+		_ = s.db.Close() // what was written is committed
 	}
 }
 
