@@ -1,0 +1,74 @@
+// Command orderly is a whole server, and the command line of its users.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orderly-run/orderly/internal/cli"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() { os.Exit(program()) }
+
+// once is how long a second signal is taken for the first one sent twice, as timeout(1) does.
+const once = 200 * time.Millisecond
+
+// program runs the command line and returns the code to exit with. The first signal ends what is
+// being done in an orderly way, the second at once.
+func program() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, func() { time.AfterFunc(once, stop) })
+	err := root().ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var exit *cli.Exit
+	if !errors.As(err, &exit) {
+		exit = &cli.Exit{Code: cli.Refused, Err: err}
+	}
+	if exit.Err != nil {
+		fmt.Fprintln(os.Stderr, "orderly:", exit.Err)
+	}
+	return exit.Code
+}
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:           "orderly",
+		Short:         "Run commands on a fleet of machines and know what became of each one",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("there is no command %q; see orderly --help", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
+	})
+	c.AddCommand(serverCommand(), runCommand(), resultsCommand(), stopCommand(), activateCommand(), keyCommand(),
+		demoCommand(), simCommand(), versionCommand())
+	return c
+}
+
+// failed is the end of a program that was used rightly, by an error that says nothing of codes.
+func failed(err error) error {
+	if exit := (*cli.Exit)(nil); err == nil || errors.As(err, &exit) {
+		return err
+	}
+	return &cli.Exit{Code: 1, Err: err}
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orderly-run/orderly/internal/cli"
+	"github.com/orderly-run/orderly/internal/server"
+)
+
+// A service is how orderly server is called.
+type service struct {
+	cfg       server.Config
+	config    string // file of settings
+	logFormat string
+	logLevel  string
+}
+
+func serverCommand() *cobra.Command {
+	var s service
+	c := &cobra.Command{
+		Use:   "server",
+		Short: "Run a server",
+		Long: `Server runs a server until it gets SIGTERM or SIGINT; a second one ends it at once.
+
+The first start makes an account with one access key, prints it this once, and keeps it in access-key.json in
+its directory. ORDERLY_ACCESS_KEY_ID and ORDERLY_ACCESS_KEY_SECRET set the key instead.
+
+Plain text is for loopback only. Elsewhere the server makes an authority of its own, whose certificate is
+ca.pem in its directory, unless --tls-cert and --tls-key give a certificate.
+
+Each setting is given by a flag, else by a variable (--nats-listen by ORDERLY_NATS_LISTEN; lists with
+commas), else by a line in the file that --config or ORDERLY_CONFIG names:
+
+  # a comment
+  nats-listen = 0.0.0.0:4222
+  region = cn-hangzhou,eu-central-1
+
+For tests, --time-scale N divides all time constants by N.`,
+		Example: `  orderly server
+  orderly server --data /var/lib/orderly --listen 0.0.0.0:8443 --nats-listen 0.0.0.0:4222
+  orderly server --db postgres://orderly@db/orderly --nats tls://nats:4222 --advertise-nats tls://nats:4222 --secret-file /etc/orderly/secret`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := s.complete(c.Flags()); err != nil {
+				return err
+			}
+			return failed(s.run(c.Context(), c.OutOrStdout()))
+		},
+	}
+	s.flags(c.Flags())
+	return c
+}
+
+func (s *service) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.config, "config", "", "`file` of settings")
+	f.StringVar(&s.cfg.Data, "data", dataDir(), "`directory` of the server's files")
+	f.StringVar(&s.cfg.Listen, "listen", "127.0.0.1:8321", "`address` of the API and of registration")
+	f.StringVar(&s.cfg.NATSListen, "nats-listen", "", "`address` of the message bus (default: the host of --listen, port 4222)")
+	f.StringVar(&s.cfg.DB, "db", "", "`URL` of a PostgreSQL database, or path of an SQLite file (default: orderly.db in the directory)")
+	f.StringVar(&s.cfg.NATS, "nats", "", "`URL` of a NATS cluster to use (default: a NATS server inside)")
+	f.StringSliceVar(&s.cfg.Regions, "region", []string{"cn-hangzhou"}, "`ID` of a region to serve; may be repeated")
+	f.StringVar(&s.cfg.SecretFile, "secret-file", "", "`file` of 32 bytes that seals keys in the database (default: secret in the directory)")
+	f.StringVar(&s.cfg.TLS, "tls", "auto", "auto (plain text on loopback only), on or off")
+	f.StringVar(&s.cfg.TLSCert, "tls-cert", "", "PEM `file` of a certificate with its chain")
+	f.StringVar(&s.cfg.TLSKey, "tls-key", "", "PEM `file` of its key")
+	f.StringSliceVar(&s.cfg.Hosts, "host", nil, "further `name` or address of this server, for its own authority's certificate; may be repeated")
+	f.StringVar(&s.cfg.AdvertiseNATS, "advertise-nats", "", "`address` or URL of the bus that machines are told (default: the host they registered at; needed with --nats)")
+	f.IntVar(&s.cfg.MaxTargets, "max-targets", 100, "`number` of machines that one request may name")
+	f.DurationVar(&s.cfg.LateResults, "late-results", 15*time.Minute, "`time` for which the result of an absent machine is waited for")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json, on standard error")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.IntVar(&s.cfg.Scale, "time-scale", 1, "divide all time constants by this, for tests")
+	if err := f.MarkHidden("time-scale"); err != nil {
+		panic(err)
+	}
+}
+
+// complete reads what no flag gave, and checks what is not the server's to check.
+func (s *service) complete(f *pflag.FlagSet) error {
+	var names []string
+	f.VisitAll(func(fl *pflag.Flag) {
+		if fl.Name != "config" && fl.Name != "help" {
+			names = append(names, fl.Name)
+		}
+	})
+	if err := fill(f, nil, "config"); err != nil {
+		return err
+	}
+	var file map[string]string
+	if s.config != "" {
+		var err error
+		if file, err = readSettings(s.config, names); err != nil {
+			return err
+		}
+	}
+	if err := fill(f, file, names...); err != nil {
+		return err
+	}
+	s.cfg.AccessKeyID, s.cfg.AccessKeySecret = os.Getenv("ORDERLY_ACCESS_KEY_ID"), os.Getenv("ORDERLY_ACCESS_KEY_SECRET")
+	if (s.cfg.AccessKeyID == "") != (s.cfg.AccessKeySecret == "") {
+		return errors.New("set both ORDERLY_ACCESS_KEY_ID and ORDERLY_ACCESS_KEY_SECRET, or neither")
+	}
+	if s.cfg.MaxTargets < 1 || s.cfg.LateResults < 0 || s.cfg.Scale < 1 {
+		return errors.New("--max-targets and --time-scale must be at least 1, and --late-results cannot be less than 0")
+	}
+	var err error
+	if s.cfg.Data, err = filepath.Abs(s.cfg.Data); err != nil { // it is told to others
+		return err
+	}
+	return s.openLog()
+}
+
+func (s *service) openLog() error {
+	var o slog.HandlerOptions
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return fmt.Errorf("log level: %w", err)
+	}
+	o.Level = level
+	switch s.logFormat {
+	case "text":
+		s.cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &o))
+	case "json":
+		s.cfg.Log = slog.New(slog.NewJSONHandler(os.Stderr, &o))
+	default:
+		return fmt.Errorf("log format is text or json, not %q", s.logFormat)
+	}
+	return nil
+}
+
+func (s *service) run(ctx context.Context, out io.Writer) error {
+	srv, err := server.New(ctx, s.cfg)
+	if err != nil {
+		return err
+	}
+	here, err := s.announce(ctx, srv, out)
+	if err != nil {
+		srv.Close()
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return srv.Run(ctx) })
+	g.Go(func() error {
+		select {
+		case <-srv.Ready():
+			s.cfg.Log.Info("ready", "endpoint", srv.Endpoint())
+			return writeFile(filepath.Join(s.cfg.Data, whereaboutsFile), here)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return g.Wait()
+}
+
+// announce prints what people need to know of a server that starts, and returns what programs on
+// this machine need to know.
+func (s *service) announce(ctx context.Context, srv *server.Server, out io.Writer) ([]byte, error) {
+	here := whereabouts{Endpoint: reachable(srv.Endpoint(), "localhost"), Region: s.cfg.Regions[0]}
+	if pem := srv.CA(); pem != "" {
+		here.CAFile = filepath.Join(s.cfg.Data, "ca.pem")
+		if err := writeFile(here.CAFile, []byte(pem)); err != nil {
+			return nil, err
+		}
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	var text strings.Builder
+	endpoint := reachable(srv.Endpoint(), name)
+	first := srv.First()
+	if first.Key.ID != "" {
+		fmt.Fprintf(&text, "Account            %s\nAccess key ID      %s\nAccess key secret  %s\nKept in            %s\n", first.Account, first.Key.ID, first.Key.Secret, first.KeyFile)
+	}
+	fmt.Fprintf(&text, "Endpoint           %s\n", endpoint)
+	if here.CAFile != "" {
+		fmt.Fprintf(&text, "CA fingerprint     %s\nCA certificate     %s\n", srv.Fingerprint(), here.CAFile)
+	}
+	if first.Key.ID != "" {
+		id, code, err := srv.Activate(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&text, "\nOn up to 10 machines, within 4 hours (orderly activate makes further codes):\n\n  %s\n  orderly-agent run\n",
+			cli.RegisterLine(endpoint, id, code, srv.Fingerprint()))
+	}
+	if _, err := io.WriteString(out, text.String()); err != nil {
+		return nil, err
+	}
+	return json.Marshal(here)
+}
+
+// reachable is an endpoint as others type it: with a name in place of an address that means any.
+func reachable(endpoint, name string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return endpoint
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsUnspecified() {
+		u.Host = net.JoinHostPort(name, u.Port())
+	}
+	return u.String()
+}
+
+// writeFile replaces a file that only its owner may read, at once: whoever reads it meanwhile gets
+// the old content or the new.
+func writeFile(path string, content []byte) error {
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
