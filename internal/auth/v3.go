@@ -148,15 +148,17 @@ func (r Request) canonical(signed []string) string {
 }
 
 // header returns the value of a header; one that came several times counts with all its values.
+// Only what HTTP itself drops around a value is trimmed: whoever reads the header must not see a
+// text, such as another nonce, that has the same signature.
 func (r Request) header(name string) string {
 	if name == "host" {
 		return r.Host
 	}
 	values := r.Header.Values(name)
 	if len(values) == 1 {
-		return strings.TrimSpace(values[0])
+		return strings.Trim(values[0], " \t")
 	}
-	return strings.TrimSpace(strings.Join(values, ","))
+	return strings.Trim(strings.Join(values, ","), " \t")
 }
 
 func signV3(stringToSign, secret string) []byte {

@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -151,6 +152,24 @@ func TestReplayIsRefused(t *testing.T) {
 		again := do(t, h, httptest.NewRequest(http.MethodGet, query, nil))
 		if first.status != 200 || again.status != 400 || again.Code != "SignatureNonceUsed" {
 			t.Errorf("%s: first %d %s, replay %d %s", action, first.status, first.Code, again.status, again.Code)
+		}
+	}
+}
+
+// A nonce with more around it must not pass for another nonce with the same signature.
+func TestReplayInAnotherSpellingIsRefused(t *testing.T) {
+	for _, more := range []string{"\u00a0", "\u0085", "\u2003", " \u00a0", ",", "\xff"} {
+		h := rpc.New(config())
+		body := values{"RegionId": "cn-hangzhou", "CommandContent": "ls", "InstanceId": "i-1"}
+		r := v3("RunCommand", body, nil)
+		again := r.Clone(t.Context())
+		again.Body = io.NopCloser(strings.NewReader(body.Canonical()))
+		again.Header.Set("x-acs-signature-nonce", r.Header.Get("x-acs-signature-nonce")+more)
+		if a := do(t, h, r); a.status != 200 {
+			t.Fatalf("first: %s", a.body)
+		}
+		if a := do(t, h, again); a.status == 200 {
+			t.Errorf("replayed with %q behind the nonce: %s", more, a.body)
 		}
 	}
 }
