@@ -14,6 +14,10 @@ import (
 // could be changed on the way.
 var mustSign = []string{"host", "x-acs-action", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"}
 
+// drift is how much longer nonces are remembered, for the clocks of servers and of the store differ
+// by some seconds.
+const drift = time.Minute
+
 // authenticate makes the checks from the required common parameters to the signature. It returns
 // the key that signed and until when the request's nonce has to be remembered.
 func (h *Handler) authenticate(ctx context.Context, req *request) (Key, time.Time, error) {
@@ -40,7 +44,7 @@ func (h *Handler) authenticate(ctx context.Context, req *request) (Key, time.Tim
 		return Key{}, time.Time{}, refuse(http.StatusBadRequest, "InvalidSecurityToken.Malformed",
 			"The specified security token is not one of this server.")
 	}
-	return key, at.Add(Window), req.verify(key.Secret)
+	return key, at.Add(Window + drift), req.verify(key.Secret)
 }
 
 // complete checks that the common parameters are there and are of a kind that this server knows.
@@ -67,7 +71,7 @@ func (req *request) complete() error {
 	if f := p["Format"]; f != "" && !strings.EqualFold(f, "JSON") && !strings.EqualFold(f, "XML") {
 		return badParameter("The specified Format is neither JSON nor XML.")
 	}
-	return req.shortNonce()
+	return req.plainNames()
 }
 
 func (req *request) completeV3() error {
@@ -87,14 +91,25 @@ func (req *request) completeV3() error {
 	if req.timestamp == "" {
 		return missing("x-acs-date")
 	}
-	return req.shortNonce()
+	return req.plainNames()
 }
 
-func (req *request) shortNonce() error {
-	if len(req.nonce) > maxNonce {
+// plainNames refuses what no key and no nonce is: the store is asked for both before anybody is
+// known, and not every database takes every text.
+func (req *request) plainNames() error {
+	switch {
+	case len(req.nonce) > maxNonce:
 		return badParameter("The specified SignatureNonce is too long.")
+	case !printable(req.nonce):
+		return badParameter("The specified SignatureNonce is not printable ASCII.")
+	case !printable(req.keyID):
+		return KeyUnknown
 	}
 	return nil
+}
+
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // verify checks the signature. The words of a mismatch, up to the string to sign, are what the
@@ -103,7 +118,7 @@ func (req *request) verify(secret string) error {
 	text, ok := "", false
 	if req.v3 {
 		if signed := req.authorization.SignedHeaders; !req.signsEnough(signed) {
-			return req.incomplete(signed, "SignedHeaders must name host and the x-acs headers of the request.")
+			return req.incomplete(signed, "SignedHeaders must name host, the x-acs headers of the request and the type of its body.")
 		}
 		text, ok = auth.VerifyV3(req.signable(), req.authorization, secret)
 	} else if text, ok = auth.VerifyV1(req.http.Method, req.params, secret); !auth.WellFormedV1(req.params) {
@@ -127,6 +142,9 @@ func (req *request) signsEnough(signed []string) bool {
 		if !slices.Contains(signed, name) {
 			return false
 		}
+	}
+	if len(req.body) > 0 && req.http.Header.Get("Content-Type") != "" && !slices.Contains(signed, "content-type") {
+		return false // it decides whether the body holds parameters
 	}
 	return req.http.Header.Get(auth.ContentHash) == "" || slices.Contains(signed, auth.ContentHash)
 }

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,6 +55,10 @@ func TestEveryCommonErrorCode(t *testing.T) {
 		{"bearer token", altered("DescribeInvocations", values{"SignatureType": "BEARERTOKEN"}), 400, "InvalidParameter"},
 		{"format unknown", altered("DescribeInvocations", values{"Format": "YAML"}), 400, "InvalidParameter"},
 		{"nonce too long", altered("DescribeInvocations", values{"SignatureNonce": strings.Repeat("n", 257)}), 400, "InvalidParameter"},
+		{"nonce with a character 0", altered("DescribeInvocations", values{"SignatureNonce": "n\x00"}), 400, "InvalidParameter"},
+		{"nonce that is not UTF-8", altered("DescribeInvocations", values{"SignatureNonce": "n\xff"}), 400, "InvalidParameter"},
+		{"key with a character 0", altered("DescribeInvocations", values{"AccessKeyId": "brokenid\x00"}), 404, "InvalidAccessKeyId.NotFound"},
+		{"key that is not UTF-8", altered("DescribeInvocations", values{"AccessKeyId": "brokenid\xff"}), 404, "InvalidAccessKeyId.NotFound"},
 		{"timestamp unreadable", altered("DescribeInvocations", values{"Timestamp": "yesterday"}), 400, "IllegalTimestamp"},
 		{"timestamp old", altered("DescribeInvocations", values{"Timestamp": utc(-16 * time.Minute)}), 400, "InvalidTimeStamp.Expired"},
 		{"timestamp early", altered("DescribeInvocations", values{"Timestamp": utc(16 * time.Minute)}), 400, "InvalidTimeStamp.Expired"},
@@ -85,6 +90,9 @@ func TestEveryCommonErrorCode(t *testing.T) {
 		{"V3 malformed", after(v3("DescribeInvocations", ok, nil), header("Authorization", auth.ACS3+" Credential=testid")), 400, "IncompleteSignature"},
 		{"V3 signs too little", after(v3("DescribeInvocations", ok, nil), func(r *http.Request) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "x-acs-signature-nonce;", "", 1))
+		}), 400, "IncompleteSignature"},
+		{"V3 type of the body not signed", after(v3("DescribeInvocations", ok, nil), func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "content-type;", "", 1))
 		}), 400, "IncompleteSignature"},
 		{"V3 hash of another body", v3("DescribeInvocations", ok, header(auth.ContentHash, auth.HashPayload(nil))), 400, "SignatureDoesNotMatch"},
 		{"V3 header changed", after(v3("DescribeInvocations", ok, nil), header("x-acs-action", "RunCommand")), 400, "SignatureDoesNotMatch"},
@@ -219,4 +227,29 @@ func TestNonceIsRememberedAsLongAsItsTimestampCounts(t *testing.T) {
 			t.Errorf("after the window: %s", a.body)
 		}
 	})
+}
+
+// A noting ring notes until when the last nonce has to be remembered.
+type noting struct {
+	ring
+	until time.Time
+}
+
+func (n *noting) SpendNonce(_ context.Context, _, _ string, until time.Time) error {
+	n.until = until
+	return nil
+}
+
+// The store's clock may be ahead of a server's: what it forgets must have expired on every clock.
+func TestNonceOutlivesItsTimestampOnTheStoresClock(t *testing.T) {
+	cfg, keys := config(), &noting{}
+	cfg.Keys = keys
+	at := time.Now().Add(-time.Minute).Truncate(time.Second)
+	p := values{"RegionId": "cn-hangzhou", "CommandContent": "ls", "InstanceId": "i-1", "Timestamp": utc(-time.Minute)}
+	if a := do(t, rpc.New(cfg), get("RunCommand", p)); a.status != 200 {
+		t.Fatal(a.body)
+	}
+	if least := at.Add(rpc.Window + 10*time.Second); keys.until.Before(least) {
+		t.Errorf("remembered until %v, want at least %v", keys.until, least)
+	}
 }
