@@ -7,6 +7,6 @@
 //   - the counters are what counting says;
 //   - all that was accepted is there.
 //
-// TestRounds does so at random, each round from a seed of its own: ORDERLY_SEED repeats one,
-// ORDERLY_ROUNDS says how many. The other tests tell one mishap each.
+// TestRounds does so at random, each round from a seed of its own: ORDERLY_SEED=7 repeats one. The
+// other tests tell one mishap each.
 package survive

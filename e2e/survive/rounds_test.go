@@ -14,8 +14,8 @@ import (
 	"github.com/orderly-run/orderly/internal/client"
 )
 
-// TestRounds runs rounds of random work and random mishaps, each from a seed, on both databases.
-// ORDERLY_SEED repeats the round of a seed, ORDERLY_ROUNDS is how many there are (20).
+// TestRounds plays rounds of random work and random mishaps, each from a seed, on both databases.
+// ORDERLY_ROUNDS is how many (20, in short 3), ORDERLY_SEED the seed of the first (1); alone it repeats one round.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	for _, seed := range seeds(t) {
@@ -29,30 +29,39 @@ func TestRounds(t *testing.T) {
 	}
 }
 
+// seeds are those of the rounds to play, one after the other.
 func seeds(t *testing.T) []uint64 {
 	t.Helper()
-	if text := os.Getenv("ORDERLY_SEED"); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return []uint64{seed}
-	}
+	first, repeat := setting(t, "ORDERLY_SEED", 1)
 	rounds := 20
-	if testing.Short() {
+	switch {
+	case repeat:
+		rounds = 1
+	case testing.Short():
 		rounds = 3
 	}
-	if text := os.Getenv("ORDERLY_ROUNDS"); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
+	if n, ok := setting(t, "ORDERLY_ROUNDS", 0); ok {
+		rounds = int(n)
 	}
 	list := make([]uint64, rounds)
 	for i := range list {
-		list[i] = uint64(i) + 1
+		list[i] = first + uint64(i)
 	}
 	return list
+}
+
+// setting is a number from the environment, if it is there.
+func setting(t *testing.T, name string, otherwise uint64) (n uint64, ok bool) {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise, false
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n, true
 }
 
 // A round is random work and random mishaps at random moments. What is random is drawn before it

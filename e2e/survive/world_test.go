@@ -2,6 +2,7 @@ package survive_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -184,7 +185,7 @@ func (m *machine) kill() {
 // forget deletes the journal of an agent that does not run.
 func (m *machine) forget() {
 	m.w.t.Helper()
-	if err := os.Remove(filepath.Join(m.Dir, "journal")); err != nil {
+	if err := os.Remove(filepath.Join(m.Dir, "journal")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		m.w.t.Fatal(err)
 	}
 	m.w.note(forgot, m.ID)
