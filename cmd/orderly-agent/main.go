@@ -4,8 +4,8 @@
 //	orderly-agent run [--data DIR] [--at-once N] [--spool BYTES]
 //	orderly-agent version
 //
-// Each flag can be given as a variable of the environment too, in capitals behind ORDERLY_: a code in
-// ORDERLY_ACTIVATION_CODE is not seen in the list of processes. Without --data the directory is
+// Each flag can be given as a variable of the environment too, in capitals behind ORDERLY_AGENT_: a code in
+// ORDERLY_AGENT_ACTIVATION_CODE is not seen in the list of processes. Without --data the directory is
 // /var/lib/orderly-agent for root and ~/.local/state/orderly-agent for others.
 //
 // It exits with 0 when it was told to end (SIGTERM, SIGINT), with 2 when it was called wrongly or the
@@ -50,7 +50,7 @@ const usage = `Usage:
   orderly-agent run      [--data DIR] [--at-once N] [--spool BYTES]
   orderly-agent version
 
-Each flag can be given as ORDERLY_<FLAG> in the environment too.
+Each flag can be given as ORDERLY_AGENT_<FLAG> in the environment too.
 `
 
 // errUsage was explained where it was found.
@@ -140,7 +140,7 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&c.Dir, "data", defaultDir(), "`directory` of the agent")
 	f.IntVar(&c.AtOnce, "at-once", 0, "how many commands may run at the same time (default 64)")
 	f.Int64Var(&c.Spool, "spool", 0, "how many `bytes` of results may wait for the server (default 64 MiB)")
-	scale := f.Int("agent-time-scale", 1, "how many times shorter all pauses are, for tests")
+	scale := f.Int("time-scale", 1, "how many times shorter all pauses are, for tests")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func parse(f *flag.FlagSet, args []string) error {
 	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
 	var wrong error
 	f.VisitAll(func(fl *flag.Flag) {
-		name := "ORDERLY_" + strings.ToUpper(strings.ReplaceAll(fl.Name, "-", "_"))
+		name := "ORDERLY_AGENT_" + strings.ToUpper(strings.ReplaceAll(fl.Name, "-", "_"))
 		value := os.Getenv(name)
 		if given[fl.Name] || value == "" {
 			return

@@ -47,12 +47,12 @@ func TestCommandRunsToItsEnd(t *testing.T) {
 func TestScriptsAreRunAsShDoes(t *testing.T) { // LA-2
 	w := newWorld(t)
 	w.start()
-	t.Setenv("ORDERLY_ACTIVATION_CODE", "secret")
+	t.Setenv("ORDERLY_AGENT_ACTIVATION_CODE", "secret")
 	for i, c := range []struct{ script, want string }{
 		{"echo hello", "hello\n"},
 		{"#!/bin/cat\nhello\n", "#!/bin/cat\nhello\n"},
 		{"echo $0 | sed 's,.*/,,'", "script\n"},
-		{`echo "[$ORDERLY_ACTIVATION_CODE]"`, "[]\n"},
+		{`echo "[$ORDERLY_AGENT_ACTIVATION_CODE]"`, "[]\n"},
 		{"read x; echo \"[$x]\"", "[]\n"},
 		{"", ""},
 	} {

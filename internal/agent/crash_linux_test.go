@@ -50,7 +50,7 @@ func (w *world) program() *exec.Cmd {
 	w.t.Helper()
 	path, err := build()
 	must(w.t, err)
-	cmd := exec.Command(path, "run", "--data", w.dir, "--agent-time-scale", "20")
+	cmd := exec.Command(path, "run", "--data", w.dir, "--time-scale", "20")
 	cmd.Stderr = w.t.Output()
 	w.set(func() { w.hellos = nil }) // those of links that are gone
 	must(w.t, cmd.Start())

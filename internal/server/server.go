@@ -186,7 +186,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		g.CA = s.ca.PEM()
 	}
 	s.gateway = gateway.New(bus, s.db, s.engine, s.fleet, g)
-	dialect := ecs.New(ecs.Config{Engine: s.engine, Fleet: s.fleet, TokenKey: tokens, Endpoint: func(string) string { return s.listener.Addr().String() }})
+	dialect := ecs.New(ecs.Config{Engine: s.engine, Fleet: s.fleet, TokenKey: tokens, Endpoint: func(string) string { return s.address() }})
 	s.rpc = rpc.New(rpc.Config{APIs: []rpc.API{dialect.API()}, Keys: keys{s.db}, Host: s.cfg.Listen, Log: s.cfg.Log, Observe: s.metrics.request})
 	return nil
 }
@@ -254,6 +254,24 @@ func (s *Server) Endpoint() string {
 		scheme = "https://"
 	}
 	return scheme + s.listener.Addr().String()
+}
+
+// address is the host and port of the API as others reach it: with this machine's name where the
+// server listens on all of its addresses.
+func (s *Server) address() string {
+	addr := s.listener.Addr().String()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+		return addr
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return addr
+	}
+	return net.JoinHostPort(name, port)
 }
 
 // Fingerprint is that of the own CA, "" when there is none.
