@@ -74,7 +74,7 @@ func (t *Tx) DropUnkept(ids []string) error {
 	for i, id := range ids {
 		rows[i] = []any{id}
 	}
-	_, err := t.each(`delete from commands where id = $1 and kept = 0`, rows)
+	err := t.each(`delete from commands where id = $1 and kept = 0`, rows)
 	return err
 }
 

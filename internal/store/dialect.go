@@ -29,7 +29,7 @@ type dialect struct {
 	collided   func(error) bool
 	taken      func(error) bool
 	outage     func(*sql.Conn, error) bool // whether a statement failed for the database's reasons, not for what it said
-	each       func(t *Tx, q string, rows [][]any) ([]int64, error)
+	each       func(t *Tx, q string, rows [][]any) error
 	checkpoint func(context.Context, *DB)
 }
 
@@ -109,26 +109,21 @@ func sqliteCode(err error) int {
 }
 
 // eachInTurn runs the rows one after the other by one prepared statement.
-func eachInTurn(t *Tx, q string, rows [][]any) ([]int64, error) {
+func eachInTurn(t *Tx, q string, rows [][]any) error {
 	s, err := t.tx.PrepareContext(t.ctx, q)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer s.Close()
-	changed := make([]int64, len(rows))
+	defer func() { _ = s.Close() }()
 	for i, args := range rows {
-		r, err := s.ExecContext(t.ctx, args...)
-		if err != nil {
+		if _, err := s.ExecContext(t.ctx, args...); err != nil {
 			if t.db.dialect.taken(err) {
-				return nil, ErrTaken
+				return ErrTaken
 			}
-			return nil, fmt.Errorf("row %d: %w", i, err)
-		}
-		if changed[i], err = r.RowsAffected(); err != nil {
-			return nil, err
+			return fmt.Errorf("row %d: %w", i, err)
 		}
 	}
-	return changed, nil
+	return nil
 }
 
 // checkpoint copies the write-ahead log into the database, off the writer's way, and truncates it
@@ -199,20 +194,16 @@ func pgOutage(c *sql.Conn, err error) bool {
 }
 
 // eachTogether sends all rows in one go.
-func eachTogether(t *Tx, q string, rows [][]any) ([]int64, error) {
-	changed := make([]int64, len(rows))
+func eachTogether(t *Tx, q string, rows [][]any) error {
 	err := t.conn.Raw(func(dc any) error {
 		var b pgx.Batch
-		for i, args := range rows {
-			b.Queue(q, args...).Exec(func(ct pgconn.CommandTag) error {
-				changed[i] = ct.RowsAffected()
-				return nil
-			})
+		for _, args := range rows {
+			b.Queue(q, args...)
 		}
 		return dc.(*stdlib.Conn).Conn().SendBatch(t.ctx, &b).Close()
 	})
 	if err != nil && t.db.dialect.taken(err) {
-		return nil, ErrTaken
+		return ErrTaken
 	}
-	return changed, err
+	return err
 }

@@ -173,15 +173,19 @@ func TestHeartbeatsOnlyGrow(t *testing.T) { // HB-2
 			at[ids[n]] = start.Add(time.Duration(n%3-1) * time.Hour) // earlier, the same, later
 		}
 		addInstances(t, db, false, ids...)
+		var before, got map[string]orderly.Presence
+		change(t, db, func(tx *store.Tx) (err error) {
+			before, err = tx.Presences(ids)
+			return err
+		})
 		must(t, db.Write(t.Context(), store.Mass, func(tx *store.Tx) error { return tx.Alive(at) }))
-		var got map[string]orderly.Presence
 		change(t, db, func(tx *store.Tx) (err error) {
 			got, err = tx.Presences(ids)
 			return err
 		})
 		for _, id := range ids {
-			if h := got[id].Heartbeat; h.Before(at[id]) || h.Before(start) {
-				t.Fatalf("heartbeat of %s = %v, want the later of %v and %v", id, h, at[id], start)
+			if h := got[id].Heartbeat; h.Before(at[id]) || h.Before(before[id].Heartbeat) {
+				t.Fatalf("heartbeat of %s = %v, want the later of %v and %v", id, h, at[id], before[id].Heartbeat)
 			}
 		}
 	})

@@ -61,10 +61,10 @@ func (t *Tx) Linked(links []Link) error {
 		presence[i] = []any{l.Instance, l.ID, l.Boot.Incarnation, l.Boot.ID, orderly.Millis(t.Now)}
 		versions[i] = []any{l.Instance, l.AgentVersion}
 	}
-	if _, err := t.each(`update presence set link = $2, incarnation = $3, boot = $4, linked = $5, heartbeat = $5 where instance = $1`, presence); err != nil {
+	if err := t.each(`update presence set link = $2, incarnation = $3, boot = $4, linked = $5, heartbeat = $5 where instance = $1`, presence); err != nil {
 		return err
 	}
-	_, err := t.each(`update instances set agent_version = $2 where id = $1 and agent_version <> $2`, versions)
+	err := t.each(`update instances set agent_version = $2 where id = $1 and agent_version <> $2`, versions)
 	return err
 }
 
@@ -75,7 +75,7 @@ func (t *Tx) Unlinked(links map[string]string) error {
 		link := links[instance]
 		rows = append(rows, []any{instance, link, orderly.Millis(t.Now)})
 	}
-	_, err := t.each(`update presence set link = '', linked = $3 where instance = $1 and link = $2`, rows)
+	err := t.each(`update presence set link = '', linked = $3 where instance = $1 and link = $2`, rows)
 	return err
 }
 
@@ -91,7 +91,7 @@ func (t *Tx) Alive(at map[string]time.Time) error {
 	for _, instance := range slices.Sorted(maps.Keys(at)) {
 		rows = append(rows, []any{instance, orderly.Millis(at[instance])})
 	}
-	_, err := t.each(`update presence set heartbeat = $2 where instance = $1 and heartbeat < $2`, rows)
+	err := t.each(`update presence set heartbeat = $2 where instance = $1 and heartbeat < $2`, rows)
 	return err
 }
 
@@ -101,7 +101,7 @@ func (t *Tx) AddActivity(done map[string]int, started map[string]time.Time) erro
 	for _, instance := range slices.Sorted(maps.Keys(done)) {
 		rows = append(rows, []any{instance, done[instance], orderly.Millis(started[instance])})
 	}
-	_, err := t.each(`update activity set completed = completed + $2, invoked = case when invoked < $3 then $3 else invoked end where instance = $1`, rows)
+	err := t.each(`update activity set completed = completed + $2, invoked = case when invoked < $3 then $3 else invoked end where instance = $1`, rows)
 	return err
 }
 

@@ -22,7 +22,7 @@ func (t *Tx) addTags(kind, resource, account, region string, tags []orderly.Tag)
 	for i, g := range tags {
 		rows[i] = []any{kind, resource, g.Key, g.Value, account, region}
 	}
-	_, err := t.each(`insert into tags (kind, resource, name, value, account, region) values ($1, $2, $3, $4, $5, $6)`, rows)
+	err := t.each(`insert into tags (kind, resource, name, value, account, region) values ($1, $2, $3, $4, $5, $6)`, rows)
 	return err
 }
 

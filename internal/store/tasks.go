@@ -48,7 +48,7 @@ func (t *Tx) AddTasks(tasks []orderly.Task) error {
 		rows[i] = []any{k.Invocation, k.Ordinal, k.Instance, flag(k.State.Live()), k.State, k.ErrorCode, k.Handed.Incarnation, k.Handed.ID,
 			orderly.Millis(k.Sent), k.Sends, orderly.Millis(k.Due), orderly.Millis(k.Created), orderly.Millis(k.Finished), orderly.Millis(k.Updated)}
 	}
-	_, err := t.each(`insert into tasks (invocation, ordinal, instance, live, state, error_code, incarnation, boot, sent, sends, confirmed, asked, due,
+	err := t.each(`insert into tasks (invocation, ordinal, instance, live, state, error_code, incarnation, boot, sent, sends, confirmed, asked, due,
 		created, started, stopped, finished, updated, exit_code, repeats, report, total, output)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, 0, 0, $13, $14, null, 0, 0, 0, '')`, rows)
 	return err
@@ -154,10 +154,10 @@ func (t *Tx) SaveTasks(tasks []orderly.Task) error {
 	}
 	const q = `update tasks set live = $3, state = $4, error_code = $5, incarnation = $6, boot = $7, sent = $8, sends = $9, confirmed = $10, asked = $11, due = $12,
 		started = $13, stopped = $14, finished = $15, updated = $16, exit_code = $17, repeats = $18, report = $19, total = $20`
-	if _, err := t.each(q+`, output = $21 where invocation = $1 and ordinal = $2`, full); err != nil {
+	if err := t.each(q+`, output = $21 where invocation = $1 and ordinal = $2`, full); err != nil {
 		return err
 	}
-	_, err := t.each(q+` where invocation = $1 and ordinal = $2`, quiet)
+	err := t.each(q+` where invocation = $1 and ordinal = $2`, quiet)
 	return err
 }
 
@@ -180,7 +180,7 @@ func (t *Tx) AddLate(list []orderly.Report) error {
 		rows[i] = []any{r.Task.Invocation, r.Task.Ordinal, r.Number, r.Instance, r.State, r.ErrorCode, orderly.Millis(r.Started),
 			orderly.Millis(r.Finished), orderly.Millis(t.Now), exit, r.Total, blob(r.Output)}
 	}
-	_, err := t.each(`insert into late_results (invocation, ordinal, report, instance, state, error_code, started, finished, received, exit_code, total, output)
+	err := t.each(`insert into late_results (invocation, ordinal, report, instance, state, error_code, started, finished, received, exit_code, total, output)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (invocation, ordinal, report) do nothing`, rows)
 	return err
 }

@@ -54,7 +54,7 @@ func (db *DB) write(ctx context.Context, c Class, f func(*Tx) error) (err error)
 	if err != nil {
 		return fmt.Errorf("%w: connect: %w", ErrOutage, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("%w: begin: %w", ErrOutage, err)
@@ -85,11 +85,10 @@ func (t *Tx) exec(q string, args ...any) (int64, error) {
 	return r.RowsAffected()
 }
 
-// each runs q for every row of arguments and tells how many rows each run changed. On PostgreSQL
-// all of them travel together.
-func (t *Tx) each(q string, rows [][]any) ([]int64, error) {
+// each runs q for every row of arguments. On PostgreSQL all of them travel together.
+func (t *Tx) each(q string, rows [][]any) error {
 	if len(rows) == 0 {
-		return nil, nil
+		return nil
 	}
 	return t.db.dialect.each(t, q, rows)
 }
