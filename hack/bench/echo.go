@@ -65,7 +65,7 @@ func (b *bench) echo(ctx context.Context, mode string) ([]float64, error) {
 		return nil, err
 	}
 	var rates []float64
-	for range b.settings.Runs {
+	for range b.Runs {
 		if err := srv.say("go"); err != nil {
 			return nil, err
 		}

@@ -114,7 +114,7 @@ func (b *bench) tasks(ctx context.Context, p *place, fleet *process, r runOf) er
 		}
 	}
 	var rates, server, sim []float64
-	for range b.settings.Runs {
+	for range b.Runs {
 		if err := pause(ctx, time.Second); err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (b *bench) realAgents(ctx context.Context) error {
 		return err
 	}
 	var seconds []float64
-	for range b.settings.Runs {
+	for range b.Runs {
 		begin := time.Now()
 		text, err := command{path: filepath.Join(b.bin, "orderly"), args: []string{"run", "--all", "--json", "--", "echo hello"}, env: p.env()}.output(ctx)
 		took := time.Since(begin)

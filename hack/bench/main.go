@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if s.bin == "" {
 		s.bin = filepath.Join(dir, "bin")
 		if err := build(ctx, s.bin); err != nil {
@@ -72,8 +72,8 @@ func run(ctx context.Context, args []string) error {
 	}
 	b := &bench{settings: s, dir: dir, Machine: describeMachine(ctx), Started: time.Now().UTC()}
 	err = b.measure(ctx)
-	b.print(os.Stdout)
-	return errors.Join(err, b.save())
+	_, printed := os.Stdout.WriteString(b.table())
+	return errors.Join(err, printed, b.save())
 }
 
 func parse(args []string) (settings, error) {

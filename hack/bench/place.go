@@ -152,7 +152,7 @@ func (p *place) hire(ctx context.Context, n int) ([]*process, error) {
 	agent := filepath.Join(p.b.bin, "orderly-agent")
 	var agents []*process
 	for i := range n {
-		env := []string{"ORDERLY_DATA=" + filepath.Join(p.dir, fmt.Sprintf("agent-%d", i))}
+		env := []string{"ORDERLY_AGENT_DATA=" + filepath.Join(p.dir, fmt.Sprintf("agent-%d", i))}
 		if _, err := (command{path: agent, args: args, env: env}).output(ctx); err != nil {
 			return agents, err
 		}

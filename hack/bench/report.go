@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,12 +83,13 @@ func short(v float64) string {
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-func (b *bench) print(w io.Writer) {
+// table is all figures, for people.
+func (b *bench) table() string {
+	var head, rows strings.Builder
 	m := b.Machine
-	fmt.Fprintf(w, "\n%s, %d cores, %d MB, %s, %s, commit %s\n", m.CPU, m.Cores, m.MemoryMB, m.System, m.Go, m.Commit)
-	fmt.Fprintf(w, "%d simulated agents, %d real ones, median of %d runs, SQLite synchronous=%s\n\n", b.Agents, b.Real, b.settings.Runs, b.Sync)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "FIGURE\tMEASURED\tTARGET\t\tRAW ECHO/s\tLOWEST\tHIGHEST\tLOAD")
+	fmt.Fprintf(&head, "\n%s, %d cores, %d MB, %s, %s, commit %s\n", m.CPU, m.Cores, m.MemoryMB, m.System, m.Go, m.Commit)
+	fmt.Fprintf(&head, "%d simulated agents, %d real ones, median of %d runs, SQLite synchronous=%s\n\n", b.Agents, b.Real, b.Runs, b.Sync)
+	rows.WriteString("FIGURE\tMEASURED\tTARGET\t\tRAW ECHO/s\tLOWEST\tHIGHEST\tLOAD\n")
 	for _, f := range b.Figures {
 		verdict, echo, low, high := "", "", "", ""
 		if f.OK != nil {
@@ -101,9 +101,12 @@ func (b *bench) print(w io.Writer) {
 		if len(f.Runs) > 0 {
 			low, high = short(slices.Min(f.Runs)), short(slices.Max(f.Runs))
 		}
-		fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, short(f.Value), f.Unit, f.Target, verdict, echo, low, high, f.Load)
+		fmt.Fprintf(&rows, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, short(f.Value), f.Unit, f.Target, verdict, echo, low, high, f.Load)
 	}
-	_ = t.Flush() // as much as was written of it
+	t := tabwriter.NewWriter(&head, 0, 0, 2, ' ', 0)
+	_, _ = t.Write([]byte(rows.String())) // a strings.Builder takes all
+	_ = t.Flush()
+	return head.String()
 }
 
 func (b *bench) save() error {
