@@ -23,9 +23,12 @@ type hello struct {
 // token is the form of what agents make up: it becomes part of subjects.
 var token = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
+// version is the form of what an agent calls itself.
+var version = regexp.MustCompile(`^[!-~]{0,64}$`)
+
 func (g *Gateway) onHello(m *nats.Msg) {
 	h, err := wire.Decode[wire.Hello](m.Data)
-	if err != nil || !token.MatchString(h.Link) || !token.MatchString(h.Incarnation) || !token.MatchString(h.Boot) || len(h.Agent) > 64 {
+	if err != nil || !token.MatchString(h.Link) || !token.MatchString(h.Incarnation) || !token.MatchString(h.Boot) || !version.MatchString(h.Agent) {
 		g.cfg.Log.Warn("malformed hello", "instance", wire.Sender(m.Subject))
 		return
 	}

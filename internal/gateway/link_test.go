@@ -281,3 +281,39 @@ func TestLostLinkIsSeenAtOnce(t *testing.T) { // HND-1: link up means now
 	p.nc.Close()
 	poll(t, func() bool { return link() == "" }, func() string { return "the link counts as up" })
 }
+
+// Promise 7: what one agent sends that no database stores holds up nobody else.
+func TestHostileTextFromAnAgentHurtsNobody(t *testing.T) {
+	each(t, func(t *testing.T, url string) {
+		c := start(t, url, false)
+		bad, good := c.register(), c.register()
+		hostile, err := c.dial(bad, "link", bad.key)
+		must(t, err)
+		for _, h := range []wire.Hello{
+			{Link: "link", Incarnation: "inc", Boot: "boot", Version: wire.Version, Agent: "1\x00"},
+			{Link: "li.nk", Incarnation: "inc", Boot: "boot", Version: wire.Version},
+			{Link: "link", Incarnation: "\xff", Boot: "boot", Version: wire.Version},
+			{Link: "link", Incarnation: "inc", Boot: "", Version: wire.Version},
+		} {
+			hostile.say(wire.KindHello, h)
+		}
+		hostile.say(wire.KindHello, "no hello")
+		p := c.connect(good, "good") // is welcome
+		invoke := c.run(good.instance)
+		key := p.until("a run", func(m wire.ToAgent) bool { return m.Run != nil }).Run.TaskKey
+		hostile.hello()
+		hostile.until("a welcome", func(m wire.ToAgent) bool { return m.Welcome != nil })
+		snapshot := ended(orderly.TaskKey{Invocation: 1}, orderly.Error, 1)
+		snapshot.Code = "a\x00b"
+		huge := int64(1) << 62
+		snapshot2 := ended(key, orderly.Success, 0)
+		snapshot2.StartedAgo, snapshot2.EndedAgo = &huge, &huge
+		hostile.say(wire.KindReport, wire.Reports{Link: "link", Number: 1, Snapshots: []wire.Snapshot{snapshot, snapshot2, {}, {TaskKey: orderly.TaskKey{Invocation: -1, Ordinal: -1}}}})
+		hostile.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
+		p.report(2, ended(key, orderly.Success, 0))
+		p.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 2 })
+		if got := c.task(invoke); got.State != orderly.Success || got.Started.Before(got.Created) {
+			t.Errorf("the good agent's task is %s, started %v, want Success", got.State, got.Started)
+		}
+	})
+}

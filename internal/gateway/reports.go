@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"regexp"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,12 +35,15 @@ func (g *Gateway) onReport(m *nats.Msg) {
 	g.reports.add(in)
 }
 
+// code is the form of an error code.
+var code = regexp.MustCompile(`^[A-Za-z]{0,64}$`)
+
 // plausible reports whether a snapshot can be from an agent that works: others are acknowledged, for
 // they would come again, and have no effect.
 func plausible(s *wire.Snapshot) bool {
 	_, known := orderly.ParseState(string(s.State))
 	return known && s.Number > 0 && s.Invocation > 0 && s.Ordinal >= 0 && len(s.Output) <= orderly.MaxOutput &&
-		s.Offset >= 0 && s.Total >= 0 && len(s.Code) <= 64
+		s.Offset >= 0 && s.Total >= 0 && code.MatchString(string(s.Code))
 }
 
 // placed is a snapshot with its ages placed on the store's clock (CLK-1).
