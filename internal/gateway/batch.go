@@ -24,10 +24,11 @@ func newBatcher[T any](limit int, flush func(context.Context, []T)) *batcher[T] 
 // maxWaiting bounds what a batcher keeps; senders send again what was dropped.
 const maxWaiting = 200_000
 
-// add takes one up, and drops it when far too many wait.
-func (b *batcher[T]) add(v T) {
+// add takes one up; it reports false when far too many wait, and it is dropped.
+func (b *batcher[T]) add(v T) bool {
 	b.mu.Lock()
-	if len(b.waiting) < maxWaiting {
+	ok := len(b.waiting) < maxWaiting
+	if ok {
 		b.waiting = append(b.waiting, v)
 	}
 	b.mu.Unlock()
@@ -35,6 +36,7 @@ func (b *batcher[T]) add(v T) {
 	case b.wake <- struct{}{}:
 	default:
 	}
+	return ok
 }
 
 // Run flushes until ctx ends.
@@ -65,4 +67,37 @@ func (b *batcher[T]) take() []T {
 		b.waiting = nil
 	}
 	return batch
+}
+
+// maxShare is how many messages of one kind from one instance may wait. An agent has one under way
+// and repeats it when no answer comes: more are dropped, so that one that floods fills no memory.
+const maxShare = 4
+
+// shares counts what waits, by instance. The zero value is ready.
+type shares struct {
+	mu sync.Mutex
+	of map[string]int
+}
+
+// take reports whether one more of an instance may wait, and counts it.
+func (s *shares) take(instance string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[instance] >= maxShare {
+		return false
+	}
+	if s.of == nil {
+		s.of = map[string]int{}
+	}
+	s.of[instance]++
+	return true
+}
+
+// give takes back what take counted.
+func (s *shares) give(instance string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[instance]--; s.of[instance] <= 0 {
+		delete(s.of, instance)
+	}
 }

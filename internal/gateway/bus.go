@@ -118,15 +118,27 @@ func (b *Bus) options() (*server.Options, error) {
 	return o, nil
 }
 
+// Anybody may begin a handshake and then stall, or fail before its end is told here. Such a client
+// keeps its slot for handshakeHold, and keeps nobody waiting longer than handshakePatience: who has
+// waited that long goes on without a slot.
+const (
+	handshakeHold     = 100 * time.Millisecond
+	handshakePatience = time.Second
+)
+
 // fewHandshakes lets at most twice as many TLS handshakes run at once as there are processors: in a
 // reconnect storm all of them going at once would have all of them time out.
 func fewHandshakes(base *tls.Config) *tls.Config {
 	slots := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	c := base.Clone()
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		slots <- struct{}{}
+		select {
+		case slots <- struct{}{}:
+		case <-time.After(handshakePatience):
+			return base, nil
+		}
 		leave := sync.OnceFunc(func() { <-slots })
-		give := time.AfterFunc(time.Second, leave) // a client that stalls keeps its slot no longer
+		give := time.AfterFunc(handshakeHold, leave)
 		one := base.Clone()
 		one.VerifyConnection = func(tls.ConnectionState) error {
 			give.Stop()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
@@ -104,8 +105,17 @@ func (c *callout) admit(ctx context.Context, rc *jwt.AuthorizationRequestClaims)
 	if c.gone[instance] {
 		return "", errRefused
 	}
-	c.clients[client{rc.Server.ID, rc.ClientInformation.ID}] = seat{instance, o.Name}
+	c.clients[client{rc.Server.ID, rc.ClientInformation.ID}] = seat{instance, linkNamed(o.Name)}
 	return token, nil
+}
+
+// linkNamed is the link that a connection is named by, "" when it has another name: a link becomes
+// part of subjects.
+func linkNamed(name string) string {
+	if !token.MatchString(name) {
+		return ""
+	}
+	return name
 }
 
 // verify checks that a connection holds the private half of a key: it signed the nonce.
@@ -124,6 +134,9 @@ func verify(key, signature, nonce string) error {
 	return nil
 }
 
+// lookup is how long the database may take: others wait behind whoever comes with an unknown key.
+const lookup = 5 * time.Second
+
 // instance is whose key it is. One that is not in memory may have been registered on another server.
 func (c *callout) instance(ctx context.Context, key string) (string, error) {
 	c.mu.RLock()
@@ -132,6 +145,8 @@ func (c *callout) instance(ctx context.Context, key string) (string, error) {
 	if ok {
 		return id, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
 	id, err := c.db.Keyholder(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", errRefused

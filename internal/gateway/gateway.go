@@ -40,10 +40,12 @@ type Gateway struct {
 	reports *batcher[received]
 	lost    *batcher[seat]
 
+	hellosOf, reportsOf shares
+
 	mu     sync.Mutex
 	beats  map[string]time.Time // signs of life not yet written, by instance
-	probes map[string]probe     // by link
-	ready  chan struct{}        // closed when agents can be served
+	probes map[seat]probe
+	ready  chan struct{} // closed when agents can be served
 }
 
 // New makes a gateway on a bus.
@@ -61,7 +63,7 @@ func New(bus *Bus, db *store.DB, e *engine.Engine, f *fleet.Fleet, cfg Config) *
 	}
 	g := &Gateway{
 		cfg: cfg, bus: bus, db: db, engine: e, fleet: f, callout: newCallout(db, bus.cfg.Keys.Issuer),
-		beats: map[string]time.Time{}, probes: map[string]probe{}, ready: make(chan struct{}),
+		beats: map[string]time.Time{}, probes: map[seat]probe{}, ready: make(chan struct{}),
 	}
 	g.hellos = newBatcher(500, g.greet)
 	g.reports = newBatcher(500, g.report)

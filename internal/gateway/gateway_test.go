@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ type cell struct {
 	port   string    // of the bus
 	code   [2]string // activation ID and code
 	roots  *x509.CertPool
+
+	refused atomic.Int64 // reports that could not be stored
 }
 
 // each runs a story on every backend.
@@ -84,7 +87,12 @@ func startOn(t testing.TB, url string, cfg gateway.BusConfig) *cell {
 	c.bus, err = gateway.NewBus(cfg)
 	must(t, err)
 	limits := orderly.DefaultLimits.Scale(scale)
-	c.engine = engine.New(db, c.bus, engine.Config{Limits: limits, Delivery: 3 * time.Second, Sweep: 20 * time.Millisecond, Log: log})
+	c.engine = engine.New(db, c.bus, engine.Config{Limits: limits, Delivery: 3 * time.Second, Sweep: 20 * time.Millisecond, Log: log,
+		Observe: engine.Observer{Ended: func(orderly.State, int) {}, Created: func(int) {}, Reports: func(effect string, n int) {
+			if effect == "refused" {
+				c.refused.Add(int64(n))
+			}
+		}}})
 	c.fleet = fleet.New(db, c.engine, fleet.Config{Fresh: limits.Fresh, Gone: func(id string) { c.gate.Cut(id) }})
 	c.gate = gateway.New(c.bus, db, c.engine, c.fleet, gateway.Config{Heartbeat: 3 * time.Second, Presence: 50 * time.Millisecond, Probe: 200 * time.Millisecond, Log: log})
 	done := make(chan error, 2)

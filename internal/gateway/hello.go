@@ -37,7 +37,9 @@ func (g *Gateway) onHello(m *nats.Msg) {
 		g.bus.say(instance, h.Link, wire.ToAgent{Goodbye: wire.ByeVersion})
 		return
 	}
-	g.hellos.add(hello{instance: instance, Hello: h})
+	if g.hellosOf.take(instance) && !g.hellos.add(hello{instance: instance, Hello: h}) {
+		g.hellosOf.give(instance)
+	}
 }
 
 // greet answers hellos. Of several from one instance the newest counts.
@@ -45,6 +47,9 @@ func (g *Gateway) greet(ctx context.Context, list []hello) {
 	newest := map[string]int{}
 	for i := range list {
 		newest[list[i].instance] = i
+		if list[i].usurps == "" {
+			g.hellosOf.give(list[i].instance)
+		}
 	}
 	var hellos []hello
 	var greetings []engine.Greeting
@@ -96,13 +101,14 @@ type probe struct {
 // challenge asks the link that holds an instance whether it lives. When it does, the one that says
 // hello is a duplicate; when it does not answer, or its connection ends, its place is free.
 func (g *Gateway) challenge(ctx context.Context, h hello, rival string) {
-	p, ok := g.startProbe(rival)
+	asked := seat{h.instance, rival}
+	p, ok := g.startProbe(asked)
 	if !ok {
 		return // being asked already; the agent says hello again
 	}
 	g.bus.say(h.instance, rival, wire.ToAgent{Probe: true})
 	if g.bus.srv != nil && g.callout.alone(h.instance) {
-		g.endProbe(rival, false) // the only connection is that of the one who asks
+		g.endProbe(asked, false) // the only connection is that of the one who asks
 	}
 	wait := time.NewTimer(g.cfg.Probe)
 	defer wait.Stop()
@@ -115,13 +121,13 @@ func (g *Gateway) challenge(ctx context.Context, h hello, rival string) {
 		return
 	case <-p.gone:
 	case <-wait.C:
-		g.endProbe(rival, false)
+		g.endProbe(asked, false)
 	}
 	h.usurps = rival
 	g.hellos.add(h)
 }
 
-func (g *Gateway) startProbe(link string) (probe, bool) {
+func (g *Gateway) startProbe(link seat) (probe, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p, ok := g.probes[link]; ok {
@@ -133,7 +139,7 @@ func (g *Gateway) startProbe(link string) (probe, bool) {
 }
 
 // endProbe answers the question about a link, if there is one.
-func (g *Gateway) endProbe(link string, alive bool) {
+func (g *Gateway) endProbe(link seat, alive bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p, ok := g.probes[link]
@@ -156,7 +162,7 @@ func (g *Gateway) onBeat(m *nats.Msg) {
 	g.mu.Lock()
 	g.beats[wire.Sender(m.Subject)] = g.db.Now()
 	g.mu.Unlock()
-	g.endProbe(b.Link, true)
+	g.endProbe(seat{wire.Sender(m.Subject), b.Link}, true)
 }
 
 // writeBeats stores signs of life, many at a time.
@@ -184,14 +190,22 @@ func (g *Gateway) writeBeats(ctx context.Context) error {
 
 // forgetLinks stores that links went down.
 func (g *Gateway) forgetLinks(ctx context.Context, list []seat) {
-	links := map[string]string{}
-	for _, s := range list {
-		links[s.instance] = s.link
+	for rest := list; len(rest) > 0; {
+		links := map[string]string{}
+		var more []seat // of instances that lose another link too
+		for _, s := range rest {
+			if other, ok := links[s.instance]; ok && other != s.link {
+				more = append(more, s)
+			} else {
+				links[s.instance] = s.link
+			}
+		}
+		if err := g.engine.Lost(ctx, links); err != nil && ctx.Err() == nil {
+			g.cfg.Log.Error("store lost links", "err", err)
+		}
+		rest = more
 	}
-	if err := g.engine.Lost(ctx, links); err != nil && ctx.Err() == nil {
-		g.cfg.Log.Error("store lost links", "err", err)
-	}
 	for _, s := range list {
-		g.endProbe(s.link, false)
+		g.endProbe(s, false)
 	}
 }

@@ -32,7 +32,9 @@ func (g *Gateway) onReport(m *nats.Msg) {
 			in.reports = append(in.reports, placed(s, in.instance, now))
 		}
 	}
-	g.reports.add(in)
+	if g.reportsOf.take(in.instance) && !g.reports.add(in) {
+		g.reportsOf.give(in.instance)
+	}
 }
 
 // code is the form of an error code.
@@ -46,13 +48,16 @@ func plausible(s *wire.Snapshot) bool {
 		s.Offset >= 0 && s.Total >= 0 && code.MatchString(string(s.Code))
 }
 
+// maxAge is more than anything that is reported can be old.
+const maxAge = 100 * 365 * 24 * time.Hour
+
 // placed is a snapshot with its ages placed on the store's clock (CLK-1).
 func placed(s *wire.Snapshot, instance string, now time.Time) orderly.Report {
 	at := func(ago *int64) time.Time {
 		if ago == nil {
 			return time.Time{}
 		}
-		return now.Add(-time.Duration(max(0, *ago)) * time.Millisecond)
+		return now.Add(-time.Duration(min(max(0, *ago), maxAge.Milliseconds())) * time.Millisecond)
 	}
 	return orderly.Report{
 		Task: s.TaskKey, Instance: instance, Number: s.Number, State: s.State, ErrorCode: s.Code,
@@ -66,6 +71,7 @@ func (g *Gateway) report(ctx context.Context, list []received) {
 	var all []orderly.Report
 	for i := range list {
 		all = append(all, list[i].reports...)
+		defer g.reportsOf.give(list[i].instance)
 	}
 	if err := g.engine.Report(ctx, all); err != nil {
 		if ctx.Err() == nil {
