@@ -84,9 +84,20 @@ func (f *Fleet) newInstance(r Registration, a *orderly.Activation, now time.Time
 	return i
 }
 
+// maxActivationID is more bytes than the ID of any activation has.
+const maxActivationID = 64
+
+// hasControl reports whether text holds control characters, or is none.
+func hasControl(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl)
+}
+
 func (f *Fleet) checkRegistration(r *Registration) error {
 	i := &r.Instance
-	if !nkeys.IsValidPublicUserKey(i.PublicKey) {
+	if len(r.ActivationID) > maxActivationID || hasControl(r.ActivationID) {
+		return orderly.ActivationRefused
+	}
+	if !nkeys.IsValidPublicUserKey(i.PublicKey) || hasControl(i.PublicKey) { // its encoding may hold line breaks
 		return orderly.RegistrationMalformed.Errorf("publicKey is no public key of a user")
 	}
 	switch i.OS {
@@ -111,7 +122,7 @@ func checkTexts(i *orderly.Instance) error {
 		name, text string
 		limit      int
 	}{{"machineId", i.MachineID, 36}, {"hostname", i.Hostname, 253}, {"osVersion", i.OSVersion, 128}, {"agentVersion", i.AgentVersion, 64}} {
-		if len(v.text) > v.limit || !utf8.ValidString(v.text) || strings.ContainsFunc(v.text, unicode.IsControl) {
+		if len(v.text) > v.limit || hasControl(v.text) {
 			return orderly.RegistrationMalformed.Errorf("%s is too long or holds control characters", v.name)
 		}
 	}
