@@ -42,10 +42,11 @@ type callout struct {
 	keys    map[string]string // public key → instance
 	gone    map[string]bool   // instances that were deregistered
 	clients map[client]seat
+	links   map[seat]int // how many of clients each one has
 }
 
 func newCallout(db *store.DB, issuer nkeys.KeyPair) *callout {
-	return &callout{db: db, issuer: issuer, keys: map[string]string{}, gone: map[string]bool{}, clients: map[client]seat{}}
+	return &callout{db: db, issuer: issuer, keys: map[string]string{}, gone: map[string]bool{}, clients: map[client]seat{}, links: map[seat]int{}}
 }
 
 // load fills the memory copy of the keys.
@@ -105,7 +106,9 @@ func (c *callout) admit(ctx context.Context, rc *jwt.AuthorizationRequestClaims)
 	if c.gone[instance] {
 		return "", errRefused
 	}
-	c.clients[client{rc.Server.ID, rc.ClientInformation.ID}] = seat{instance, linkNamed(o.Name)}
+	s := seat{instance, linkNamed(o.Name)}
+	c.clients[client{rc.Server.ID, rc.ClientInformation.ID}] = s
+	c.links[s]++
 	return token, nil
 }
 
@@ -193,6 +196,9 @@ func (c *callout) left(data []byte) (seat, bool) {
 	cl := client{e.Server.ID, e.Client.ID}
 	s, ok := c.clients[cl]
 	delete(c.clients, cl)
+	if c.links[s]--; c.links[s] <= 0 {
+		delete(c.links, s)
+	}
 	return s, ok
 }
 
@@ -202,6 +208,13 @@ func (c *callout) seat(cl client) (seat, bool) {
 	defer c.mu.RUnlock()
 	s, ok := c.clients[cl]
 	return s, ok
+}
+
+// holds reports whether a link has a connection.
+func (c *callout) holds(link seat) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.links[link] > 0
 }
 
 // alone reports whether an instance has no more than one connection.

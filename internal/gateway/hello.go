@@ -90,6 +90,9 @@ func (g *Gateway) answer(ctx context.Context, h hello, a engine.Admission) {
 			Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: a.List, Window: g.cfg.Window.Milliseconds(),
 		}})
 		g.bus.Send(a.Send)
+		if link := (seat{h.instance, h.Link}); g.bus.srv != nil && !g.callout.holds(link) {
+			g.lost.add(link) // its connection ended before it was stored that it had come
+		}
 	}
 }
 

@@ -67,3 +67,24 @@ func TestNobodyWaitsForAServerThatBeginsOrEnds(t *testing.T) {
 		t.Errorf("somebody waited %v for an answer", took)
 	}
 }
+
+// A link whose connection ended while it was being stored does not stay up.
+func TestLinkThatIsGoneAtOnceStaysNotUp(t *testing.T) {
+	each(t, func(t *testing.T, url string) {
+		c := start(t, url, false)
+		for range 30 {
+			id := c.register()
+			p, err := c.dial(id, "link", id.key)
+			must(t, err)
+			p.hello()
+			p.nc.Close()
+		}
+		alive := c.connect(c.register(), "last") // hellos are answered in their order
+		defer alive.nc.Close()
+		poll(t, func() bool {
+			n, err := c.db.CountLinks(t.Context())
+			must(t, err)
+			return n == 1
+		}, func() string { return "there are still links of agents that have gone" })
+	})
+}
