@@ -42,6 +42,22 @@ func TestAgentKilledAfterProcessStart(t *testing.T) {
 	})
 }
 
+func TestAgentKilledBeforeReport(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		lost := m.net.next(isEnd, true)
+		j := w.mustRun(quick, m)
+		w.await("the report", lost)
+		m.kill()
+		m.Launch()
+		w.finish(m)
+		w.once(j, m)
+		if n := w.late(j); n != 0 {
+			t.Errorf("%d late results, want none: it was reported in time", n)
+		}
+	})
+}
+
 func TestAgentKilledBeforeAcknowledge(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		m := w.begin()
@@ -84,8 +100,7 @@ func TestNetworkAway(t *testing.T) {
 func TestNetworkAwayTooLong(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		m := w.begin()
-		j := w.mustRun(slow, m)
-		w.awaitLine(j, m, "start")
+		j := w.mustRun(script{lasts: 5 * time.Second, exit: 7}, m)
 		w.awaitState(j, m, orderly.Running)
 		m.net.sever()
 		if k := w.awaitState(j, m, orderly.Error); k.ErrorCode != orderly.ExecutionInterrupted {
@@ -147,7 +162,7 @@ func TestAgentReinstalled(t *testing.T) {
 		w.note(forgot, former)
 		w.leave(former)
 		m.register(m.Name)
-		m.Launch()
+		m.Start()
 		if m.id() == former {
 			t.Fatal("it is the same instance")
 		}
@@ -184,28 +199,26 @@ func TestJournalLost(t *testing.T) {
 	})
 }
 
+// Who holds an identity has to answer in a tenth of a second at the other stories' scale, which an
+// agent on a busy machine may not.
 func TestTwoAgentsWithOneIdentity(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	eachAt(t, 4, func(t *testing.T, w *world) {
 		m := w.begin()
 		w.succeeds(w.mustRun(quick, m), m)
 		twin := m.Twin()
 		w.reach(twin.Dir, m.net.url())
 		twin.Launch()
-		refusals := func() int { return bytes.Count(twin.Log(), []byte("reason=duplicate")) }
-		for range 2 {
-			before := refusals()
-			stage.Await(t, stage.Patience, "the twin is told that it is one", func() error {
-				w.succeeds(w.mustRun(quick, m), m)
-				if refusals() == before {
-					return errNotYet
-				}
-				return nil
-			})
-		}
+		stage.Await(t, stage.Patience, "the twin is told that it is one", func() error {
+			w.succeeds(w.mustRun(quick, m), m)
+			if !bytes.Contains(twin.Log(), []byte("reason=duplicate")) {
+				return errNotYet
+			}
+			return nil
+		})
 		if twin.Welcomes() != 0 {
 			t.Error("the twin was welcome while the first was there")
 		}
-		j := w.mustRun(script{lasts: 20 * time.Second, tree: true}, m)
+		j := w.mustRun(script{lasts: stage.Patience, tree: true}, m)
 		w.awaitLine(j, m, "start")
 		m.kill() // from now on the twin is the only one; it has the identity and cannot know the task
 		twin.AwaitWelcome(0)

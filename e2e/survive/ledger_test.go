@@ -29,6 +29,7 @@ type ledger struct {
 
 	mu      sync.Mutex
 	entries []entry
+	known   int64 // bytes of the file
 	waiting []waiter
 }
 
@@ -79,6 +80,9 @@ func (l *ledger) read(ctx context.Context, t testing.TB, f *os.File) {
 			}
 			rest = after
 			l.add(t, string(line))
+			l.mu.Lock()
+			l.known += int64(len(line)) + 1
+			l.mu.Unlock()
 		}
 		if n == len(buf) {
 			continue
@@ -119,6 +123,20 @@ func (l *ledger) next(is func(entry) bool) <-chan entry {
 	defer l.mu.Unlock()
 	l.waiting = append(l.waiting, w)
 	return w.done
+}
+
+// behind says that there are lines in the file that are not known yet.
+func (l *ledger) behind() error {
+	info, err := os.Stat(l.path)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known < info.Size() {
+		return fmt.Errorf("%d of %d bytes are read", l.known, info.Size())
+	}
+	return nil
 }
 
 // all are the lines until now.

@@ -49,7 +49,6 @@ func (m message) toAgent() (v wire.ToAgent) {
 func isRun(m message) bool    { return m.toAgent().Run != nil }
 func isAck(m message) bool    { return m.toAgent().Ack != 0 }
 func isStop(m message) bool   { return m.toAgent().Stop != nil }
-func isExpire(m message) bool { return m.toAgent().Expire != nil }
 func isReport(m message) bool { return strings.HasSuffix(m.subject, "."+wire.KindReport) }
 
 // isEnd is a report that a run has ended.

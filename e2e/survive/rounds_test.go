@@ -89,7 +89,7 @@ const (
 
 func newRound(t *testing.T, db stage.Database, seed uint64) *round {
 	t.Helper()
-	r := &round{world: newWorld(t, db), random: rand.New(rand.NewPCG(seed, 0))}
+	r := &round{world: newWorld(t, db, scale), random: rand.New(rand.NewPCG(seed, 0))}
 	r.machines = r.world.machines(3 + r.random.IntN(4))
 	for range 5 + r.random.IntN(6) {
 		r.planWork()
@@ -192,10 +192,11 @@ func (r *round) mend() {
 		}
 	}
 	stage.Await(r.t, stage.Patience, "all agents are connected", func() error {
-		if n, err := r.db.CountLinks(r.t.Context()); err != nil || n != len(r.machines) {
-			return fmt.Errorf("%d links, want %d (%v)", n, len(r.machines), err)
+		n, err := r.db.CountLinks(r.t.Context())
+		if err == nil && n != len(r.machines) {
+			err = fmt.Errorf("%d links, want %d", n, len(r.machines))
 		}
-		return nil
+		return err
 	})
 	r.heal()
 }

@@ -1,6 +1,7 @@
 package survive_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func (w *world) awaitState(j *job, m *machine, want orderly.State) orderly.Task 
 	var k orderly.Task
 	stage.Await(w.t, stage.Patience, j.invoke+" is "+string(want), func() error {
 		if k = w.task(j, m); k.State != want {
-			return errNotYet
+			return fmt.Errorf("it is %s/%s", k.State, k.ErrorCode)
 		}
 		return nil
 	})
@@ -76,6 +77,7 @@ func (w *world) awaitState(j *job, m *machine, want orderly.State) orderly.Task 
 // once checks that a job ran once, to its end, and that this is its result.
 func (w *world) once(j *job, m *machine) {
 	w.t.Helper()
+	stage.Await(w.t, stage.Patience, "all lines are read", w.ledger.behind)
 	p := pair{j.invoke, m.id()}
 	if starts, ends := w.ledger.count(p, "start"), w.ledger.count(p, "end"); starts != 1 || ends != 1 {
 		w.t.Errorf("%s started %d times and ended %d times, want once each", j.invoke, starts, ends)
@@ -119,6 +121,31 @@ func TestServerKilledBeforeHandOut(t *testing.T) {
 		w.restart(0)
 		w.finish(m)
 		w.once(j, m)
+	})
+}
+
+// HND-4: nobody is killed here; a message alone is lost.
+func TestHandOutLost(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		lost := m.net.next(isRun, true)
+		j := w.mustRun(quick, m)
+		w.await("the hand-out", lost)
+		w.succeeds(j, m)
+		w.finish(m)
+	})
+}
+
+func TestStopLost(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		m := w.begin()
+		j := w.mustRun(script{lasts: stage.Patience, tree: true}, m)
+		w.awaitLine(j, m, "start")
+		lost := m.net.next(isStop, true)
+		w.stop(j)
+		w.await("the stop", lost)
+		w.awaitState(j, m, orderly.Terminated)
+		w.finish(m)
 	})
 }
 

@@ -83,6 +83,7 @@ func (w *world) settle(t testing.TB) {
 		}
 		return nil
 	})
+	stage.Await(t, stage.Patience, "all lines are read", w.ledger.behind)
 	for _, j := range w.jobs() {
 		w.observe(t.Context(), j)
 	}

@@ -37,12 +37,15 @@ const (
 )
 
 // each tells a story on both databases.
-func each(t *testing.T, story func(t *testing.T, w *world)) {
+func each(t *testing.T, story func(t *testing.T, w *world)) { eachAt(t, scale, story) }
+
+// eachAt does so at another scale.
+func eachAt(t *testing.T, scale int, story func(t *testing.T, w *world)) {
 	t.Parallel()
 	for _, db := range stage.Databases {
 		t.Run(string(db), func(t *testing.T) {
 			t.Parallel()
-			story(t, newWorld(t, db))
+			story(t, newWorld(t, db, scale))
 		})
 	}
 }
@@ -81,7 +84,7 @@ const (
 )
 
 // newWorld starts a server.
-func newWorld(t *testing.T, db stage.Database) *world {
+func newWorld(t *testing.T, db stage.Database, scale int) *world {
 	t.Helper()
 	limits := orderly.DefaultLimits
 	limits.LateResults = lateResults
@@ -95,7 +98,11 @@ func newWorld(t *testing.T, db stage.Database) *world {
 	if w.db, err = store.Open(t.Context(), s.DB, store.Options{Secret: secret}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.db.Close() })
+	t.Cleanup(func() {
+		if err := w.db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return w
 }
 
