@@ -50,14 +50,24 @@ func (s *Server) mux() http.Handler {
 	return m
 }
 
-// ready reports why the server cannot do its work now.
+// readyLimit is how long the database may take to say that it is there.
+const readyLimit = 5 * time.Second
+
+// ready reports why the server cannot do its work now. Anybody may ask: what the database says of
+// itself, its address and users, is for the log.
 func (s *Server) ready(ctx context.Context) error {
 	select {
 	case <-s.gateway.Ready():
-		return s.engine.Ready(ctx)
 	default:
 		return errors.New("the message bus is starting")
 	}
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	if err := s.engine.Ready(ctx); err != nil {
+		s.cfg.Log.Warn("not ready", "err", err)
+		return errors.New("the database is not ready")
+	}
+	return nil
 }
 
 func answer(w http.ResponseWriter, err error) {
