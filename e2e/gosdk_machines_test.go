@@ -192,6 +192,31 @@ func TestGoSDKSeesWhoIsAway(t *testing.T) {
 	if m := ask(p, p.SDK.DescribeManagedInstances, q).Instances; len(m) != 1 || m[0].Connected || m[0].AgentVersion != "e2e" {
 		t.Errorf("machine: %+v", m)
 	}
+	p.checkAborted(a)
+	waiting := newRun("echo late", a)
+	waiting.QueryParams["DeliveryTimeout"] = "600" // DLV-1, an extension of ours
+	run := ask(p, p.SDK.RunCommand, waiting)
+	if v := p.invocation(run.InvokeId); v.InvocationStatus != "Pending" || v.InvokeStatus != "Running" {
+		t.Errorf("run that waits for the machine: %+v", v)
+	}
+	a.Start()
+	late := once(run.InvokeId, run.CommandId, "echo late")
+	late.InvocationStatus, late.InvokeStatus = "Success", "Finished"
+	p.checkEnded(p.ended(run.InvokeId), late, on(a, "late\n"))
+}
+
+// checkAborted runs a command on a machine that is away, which is aborted at once (T3).
+func (p *play) checkAborted(a *stage.Agent) {
+	p.Helper()
+	run := ask(p, p.SDK.RunCommand, newRun("echo never", a))
+	want := once(run.InvokeId, run.CommandId, "echo never")
+	want.InvocationStatus, want.InvokeStatus = "Failed", "Failed"
+	task := on(a, "")
+	task.InvocationStatus, task.InstanceInvokeStatus, task.Repeats, task.StartTime = "Aborted", "Failed", 0, ""
+	task.ErrorCode, task.ErrorInfo = "InstanceNotRunning", "The specified instance was not running during task execution"
+	want.InvokeInstances.InvokeInstance = []ecs.InvokeInstance{task}
+	check(p, "run on a machine that is away", p.invocation(run.InvokeId), want)
+	check(p, "its result", p.results(run.InvokeId), []ecs.InvocationResult{resultOf(want, task)})
 }
 
 // An activation that nobody has used can be deleted; then it is gone (MI-3).

@@ -25,39 +25,66 @@ type list struct {
 func TestGoSDKReadsPages(t *testing.T) {
 	eachFormat(t, func(p *play) {
 		a := p.Server.Agent("one")
-		want := map[string][]string{}
-		for i := range 7 {
+		var invocations, commands []string
+		for i := range rows {
 			q := newRun("true", a)
 			q.KeepCommand, q.Name = truth(true), fmt.Sprintf("run-%d", i)
 			run := ask(p, p.SDK.RunCommand, q)
-			want["invocations"] = append(want["invocations"], run.InvokeId)
-			want["commands"] = append(want["commands"], run.CommandId)
+			invocations, commands = append(invocations, run.InvokeId), append(commands, run.CommandId)
 		}
-		want["results"] = want["invocations"]
-		for name, ids := range want {
-			newest := slices.Clone(ids)
-			slices.Reverse(newest)
-			want[name] = newest
+		for _, l := range []list{{"invocations", p.invocationsPage}, {"results", p.resultsPage}} {
+			p.readPages(l, invocations)
 		}
-		lists := []list{{"invocations", p.invocationsPage}, {"results", p.resultsPage}, {"commands", p.commandsPage}}
-		for _, l := range lists {
-			p.byNumber(l, want[l.name])
-			p.byToken(l, want[l.name], nil)
-		}
-		p.byToken(lists[0], want["invocations"], func() { ask(p, p.SDK.RunCommand, newRun("true", a)) })
+		p.readPages(list{"commands", p.commandsPage}, commands)
+		p.byToken(list{"invocations", p.invocationsPage}, newestFirst(invocations), func() { ask(p, p.SDK.RunCommand, newRun("true", a)) })
 	})
+}
+
+func TestGoSDKReadsPagesOfMachines(t *testing.T) {
+	eachFormat(t, func(p *play) {
+		all := ask(p, p.SDK.DescribeActivations, ecs.CreateDescribeActivationsRequest()).ActivationList
+		activations := []string{all[0].ActivationId} // made by the server
+		var code *ecs.CreateActivationResponse
+		for range rows - 1 {
+			code, _ = p.createActivation()
+			activations = append(activations, code.ActivationId)
+		}
+		var machines []string
+		for range rows {
+			machines = append(machines, p.Server.Register("", code.ActivationId, code.ActivationCode).ID)
+		}
+		p.readPages(list{"activations", p.activationsPage}, activations)
+		p.readPages(list{"machines", p.machinesPage}, machines)
+		p.readPages(list{"statuses", p.statusPage}, machines)
+	})
+}
+
+// rows is how many there are of everything.
+const rows = 7
+
+func newestFirst(ids []string) []string {
+	ids = slices.Clone(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
+// readPages reads a list of what was made in that order.
+func (p *play) readPages(l list, made []string) {
+	p.Helper()
+	p.byNumber(l, newestFirst(made))
+	p.byToken(l, newestFirst(made), nil)
 }
 
 // byNumber reads seven rows in pages of three.
 func (p *play) byNumber(l list, want []string) {
 	p.Helper()
-	for number, rows := range [][]string{want[0:3], want[3:6], want[6:], {}} {
+	for number, ids := range [][]string{want[0:3], want[3:6], want[6:], {}} {
 		got := l.get(number+1, 3, 0, "")
 		if more := number < 2; (got.NextToken != "") != more {
 			p.Errorf("%s, page %d: NextToken = %q", l.name, number+1, got.NextToken)
 		}
 		got.NextToken = ""
-		check(p, l.name, got, page{rows, 7, int64(number + 1), 3, ""})
+		check(p, l.name, got, page{ids, rows, int64(number + 1), 3, ""})
 	}
 }
 
@@ -123,6 +150,51 @@ func (p *play) commandsPage(n, size, limit int, token string) page {
 	got := page{nil, a.TotalCount, a.PageNumber, a.PageSize, a.NextToken}
 	for _, c := range a.Commands.Command {
 		got.IDs = append(got.IDs, c.CommandId)
+	}
+	return got
+}
+
+func (p *play) activationsPage(n, size, limit int, token string) page {
+	p.Helper()
+	q := ecs.CreateDescribeActivationsRequest()
+	q.NextToken = token
+	place(&q.PageNumber, n)
+	place(&q.PageSize, size)
+	place(&q.MaxResults, limit)
+	a := ask(p, p.SDK.DescribeActivations, q)
+	got := page{nil, a.TotalCount, a.PageNumber, a.PageSize, a.NextToken}
+	for _, v := range a.ActivationList {
+		got.IDs = append(got.IDs, v.ActivationId)
+	}
+	return got
+}
+
+func (p *play) machinesPage(n, size, limit int, token string) page {
+	p.Helper()
+	q := ecs.CreateDescribeManagedInstancesRequest()
+	q.NextToken = token
+	place(&q.PageNumber, n)
+	place(&q.PageSize, size)
+	place(&q.MaxResults, limit)
+	a := ask(p, p.SDK.DescribeManagedInstances, q)
+	got := page{nil, a.TotalCount, a.PageNumber, a.PageSize, a.NextToken}
+	for _, m := range a.Instances {
+		got.IDs = append(got.IDs, m.InstanceId)
+	}
+	return got
+}
+
+func (p *play) statusPage(n, size, limit int, token string) page {
+	p.Helper()
+	q := ecs.CreateDescribeCloudAssistantStatusRequest()
+	q.NextToken = token
+	place(&q.PageNumber, n)
+	place(&q.PageSize, size)
+	place(&q.MaxResults, limit)
+	a := ask(p, p.SDK.DescribeCloudAssistantStatus, q)
+	got := page{nil, a.TotalCount, a.PageNumber, a.PageSize, a.NextToken}
+	for _, s := range a.InstanceCloudAssistantStatusSet.InstanceCloudAssistantStatus {
+		got.IDs = append(got.IDs, s.InstanceId)
 	}
 	return got
 }

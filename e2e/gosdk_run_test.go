@@ -134,6 +134,59 @@ func TestGoSDKRunsAScript(t *testing.T) {
 		want.Tags.Tag = []ecs.Tag{{TagKey: "a"}, {TagKey: "k 1", TagValue: "v*~1"}}
 		output := "Jack & Jill & <> é \x01\n/tmp\n" + account(p).Username + "\n"
 		p.checkEnded(p.ended(run.InvokeId), want, on(agents[0], output), on(agents[1], output), on(agents[2], output))
+		p.checkFound(run)
+	})
+}
+
+// checkFound finds the only invocation there is, or not, by what it was given (DI-1 to DI-7).
+func (p *play) checkFound(run *ecs.RunCommandResponse) {
+	p.Helper()
+	for _, f := range []struct {
+		found int64
+		by    func(q *ecs.DescribeInvocationsRequest)
+	}{
+		{1, func(q *ecs.DescribeInvocationsRequest) { q.CommandId, q.CommandName = run.CommandId, "greet" }},
+		{0, func(q *ecs.DescribeInvocationsRequest) { q.CommandName = "Greet" }},
+		{1, func(q *ecs.DescribeInvocationsRequest) { q.CommandType, q.RepeatMode = "RunShellScript", "Once" }},
+		{0, func(q *ecs.DescribeInvocationsRequest) { q.CommandType = "RunBatScript" }},
+		{1, func(q *ecs.DescribeInvocationsRequest) {
+			q.Tag = &[]ecs.DescribeInvocationsTag{{Key: "a"}, {Key: "k 1", Value: "v*~1"}}
+		}},
+		{0, func(q *ecs.DescribeInvocationsRequest) { q.Tag = &[]ecs.DescribeInvocationsTag{{Key: "a", Value: "b"}} }},
+		{0, func(q *ecs.DescribeInvocationsRequest) { q.Timed = truth(true) }},
+		{0, func(q *ecs.DescribeInvocationsRequest) { q.ResourceGroupId = "rg-1" }},
+		{0, func(q *ecs.DescribeInvocationsRequest) { q.InvokeId = "t-hz0aaaaaaaaaaaa" }},
+	} {
+		q := ecs.CreateDescribeInvocationsRequest()
+		f.by(q)
+		a := ask(p, p.SDK.DescribeInvocations, q)
+		if a.TotalCount != f.found || int64(len(a.Invocations.Invocation)) != f.found {
+			p.Errorf("invocations found by %v = %d, want %d", q.QueryParams, a.TotalCount, f.found)
+		}
+	}
+}
+
+// What cannot run as asked ends as invalid, before any process was started (T2).
+func TestGoSDKSeesWhatIsInvalid(t *testing.T) {
+	eachFormat(t, func(p *play) {
+		a := p.Server.Agent("one")
+		nobody, nowhere := newRun("echo never", a), newRun("echo never", a)
+		nobody.Username, nowhere.WorkingDir = "no-such-user", "/no/such/directory"
+		for _, q := range []*ecs.RunCommandRequest{nobody, nowhere} {
+			run := ask(p, p.SDK.RunCommand, q)
+			want := once(run.InvokeId, run.CommandId, "echo never")
+			want.Username, want.WorkingDir, want.InvocationStatus, want.InvokeStatus = q.Username, q.WorkingDir, "Failed", "Failed"
+			task := on(a, "")
+			task.InvocationStatus, task.InstanceInvokeStatus, task.Repeats, task.StartTime = "Invalid", "Failed", 0, ""
+			task.ErrorCode, task.ErrorInfo = "AccountNotExists", "The specified account does not exist"
+			if q == nowhere {
+				task.ErrorCode, task.ErrorInfo = "DirectoryNotExists", "The specified directory does not exist"
+			}
+			got := p.ended(run.InvokeId)
+			want.InvokeInstances.InvokeInstance = []ecs.InvokeInstance{task}
+			check(p, got.InvokeId, got, want)
+			check(p, "its result", p.results(run.InvokeId), []ecs.InvocationResult{resultOf(want, task)})
+		}
 	})
 }
 
@@ -165,8 +218,9 @@ func TestGoSDKRunsAScriptWithDefaults(t *testing.T) {
 func TestGoSDKSeesFailures(t *testing.T) {
 	eachFormat(t, func(p *play) {
 		agents := p.Server.Agents("good", "bad", "ugly")
-		q := newRun("case {{ACS::InstanceName}} in bad) echo no >&2; exit 7;; ugly) seq 1 9999;; *) echo yes;; esac", agents...)
-		q.EnableParameter = truth(true)
+		q := newRun("case {{ACS::InstanceName}} in bad) echo no >&2; exit 7;; ugly) seq 1 9999;; *) echo yes;; esac")
+		q.EnableParameter, q.InstanceId = truth(true), nil
+		q.ResourceTag = &[]ecs.RunCommandResourceTag{{Key: "orderly:all"}} // TGT-7
 		run := ask(p, p.SDK.RunCommand, q)
 
 		want := once(run.InvokeId, run.CommandId, q.CommandContent)
@@ -287,7 +341,7 @@ func (p *play) awaitOutputs(id, output string) {
 	stage.Await(p.T, stage.Patience, "output of "+id, func() error {
 		for _, t := range p.invocation(id).InvokeInstances.InvokeInstance {
 			if raw, err := base64.StdEncoding.DecodeString(t.Output); err != nil || string(raw) != output {
-				return fmt.Errorf("on %s it is %q, %v", t.InstanceId, raw, err)
+				return fmt.Errorf("on %s it is %q", t.InstanceId, raw)
 			}
 		}
 		return nil

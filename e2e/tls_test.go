@@ -51,7 +51,7 @@ func trusting(t *testing.T, s *stage.Server, ca *x509.Certificate) *ecs.Client {
 // file, and nobody trusts it otherwise. It stays the same over all lives of the server.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	s := stage.Open(t, stage.Options{TLS: true})
+	s := stage.Open(t, stage.Options{TLS: true, Scale: 10}) // agents come back within 1 s
 	ca := authority(t, s)
 	sum := sha256.Sum256(ca.Raw)
 	if want := "sha256:" + hex.EncodeToString(sum[:]); s.Fingerprint != want || !ca.IsCA {

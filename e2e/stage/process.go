@@ -3,7 +3,6 @@ package stage
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -126,7 +125,7 @@ func (p *Process) leave() {
 		p.end()
 	}
 	if p.t.Failed() {
-		fmt.Fprintf(p.t.Output(), "--- %s %s:\n%s", p.path, strings.Join(p.args, " "), tail(p.Log()))
+		p.t.Logf("%s %s:\n%s", p.path, strings.Join(p.args, " "), tail(p.Log()))
 	}
 }
 
