@@ -96,6 +96,21 @@ func TestCommandRunsAsAnotherUser(t *testing.T) { // CMD-8
 			t.Errorf("%q: %s %s %q", script, got.State, got.Code, got.Output)
 		}
 	}
+	t.Setenv("DATABASE_PASSWORD", "secret")
+	t.Setenv("LC_ALL", "C")
+	got := w.end(w.run(9, "id -Gn; env", func(_ *wire.Run, j *wire.Job) { j.Username = "nobody" }))
+	for _, line := range strings.Split(strings.TrimSpace(string(got.Output)), "\n")[1:] {
+		switch name, _, _ := strings.Cut(line, "="); name {
+		case "PATH", "TZ", "LANG", "LANGUAGE", "HOME", "USER", "LOGNAME", "ORDERLY_TASK", "PWD", "OLDPWD", "SHLVL", "_":
+		default:
+			if !strings.HasPrefix(name, "LC_") {
+				t.Errorf("another user is given %s", line)
+			}
+		}
+	}
+	if groups, _, _ := strings.Cut(string(got.Output), "\n"); strings.Contains(groups, "root") || !strings.Contains(string(got.Output), "LC_ALL=C\n") {
+		t.Errorf("groups and environment of another user: %q", got.Output)
+	}
 	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "orderly-"+w.hello().Incarnation[:10]+"-*")); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}

@@ -57,7 +57,7 @@ func (a *Agent) launch(key orderly.TaskKey, data []byte) (p *proc.Process, clean
 	}
 	if err == nil {
 		p, err = proc.Start(proc.Spec{
-			Path: "sh", Args: arguments(script, job.Content), Dir: job.WorkingDir, Env: environment(),
+			Path: "sh", Args: arguments(script, job.Content), Dir: job.WorkingDir, Env: environment(job.Username),
 			Username: job.Username, Timeout: milliseconds(job.Timeout),
 			KillTree: job.Termination == orderly.KillProcessTree, Keep: orderly.MaxOutput, Mark: a.mark(key),
 		})
@@ -83,13 +83,18 @@ func arguments(script string, content []byte) []string {
 	return []string{script}
 }
 
-// environment is the agent's own, without its settings, some of which are secret.
-func environment() []string {
+// environment is the agent's own, without its settings, some of which are secret. Another user gets
+// no more of it than tells language and paths: the rest may be meant for the agent's user alone.
+func environment(username string) []string {
+	_, _, foreign := owner(username)
 	var env []string
 	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "ORDERLY_") {
+		if !strings.HasPrefix(entry, "ORDERLY_") && (!foreign || shared(entry)) {
 			env = append(env, entry)
 		}
+	}
+	if foreign {
+		return env // the rest is put in when the user is known
 	}
 	if _, ok := os.LookupEnv("HOME"); !ok {
 		if u, err := user.Current(); err == nil {
@@ -97,6 +102,12 @@ func environment() []string {
 		}
 	}
 	return env
+}
+
+// shared reports whether an entry of the agent's environment is for every user.
+func shared(entry string) bool {
+	name, _, _ := strings.Cut(entry, "=")
+	return name == "PATH" || name == "TZ" || name == "LANG" || name == "LANGUAGE" || strings.HasPrefix(name, "LC_")
 }
 
 // milliseconds is a duration that came as a number; 0 and less is none.

@@ -65,8 +65,11 @@ func (i *Identity) save(path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = tmp.Write(append(data, '\n'))
-	err = errors.Join(err, tmp.Chmod(0o600), tmp.Sync(), tmp.Close())
+	err = tmp.Chmod(0o600) // before there is anything in it: somebody may have left it there
+	if err == nil {
+		_, err = tmp.Write(append(data, '\n'))
+	}
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
