@@ -35,9 +35,11 @@ var roles = map[string]func(context.Context, []string) error{
 
 const echoSize = 64 // bytes of request and reply
 
-// echo measures the bus alone: how many requests in a second get from one connection in the bus's
-// process to n connections in another and are answered.
-func (b *bench) echo(ctx context.Context, mode string) ([]float64, error) {
+// An echo is the bus alone: one connection in the bus's process that asks, and many in another that
+// answer.
+type echo struct{ server, clients *process }
+
+func (b *bench) startEcho(ctx context.Context, mode string) (e *echo, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -47,39 +49,44 @@ func (b *bench) echo(ctx context.Context, mode string) ([]float64, error) {
 		return nil, err
 	}
 	n := strconv.Itoa(b.Agents)
-	srv, err := start(ctx, command{path: self, args: []string{"echo-server", "-n", n, "-dir", dir, "-tls", mode}})
-	if err != nil {
-		return nil, err
-	}
-	defer srv.stop()
-	url, err := srv.line(10 * time.Second)
-	if err != nil {
-		return nil, err
-	}
-	clients, err := start(ctx, command{path: self, args: []string{"echo-clients", "-n", n, "-dir", dir, "-url", url}})
-	if err != nil {
-		return nil, err
-	}
-	defer clients.stop()
-	if _, err := clients.line(5 * time.Minute); err != nil {
-		return nil, err
-	}
-	var rates []float64
-	for range b.Runs {
-		if err := srv.say("go"); err != nil {
-			return nil, err
-		}
-		text, err := srv.line(time.Minute)
+	e = &echo{}
+	defer func() {
 		if err != nil {
-			return nil, err
+			e.stop()
 		}
-		rate, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return nil, err
-		}
-		rates = append(rates, rate)
+	}()
+	if e.server, err = start(ctx, command{path: self, args: []string{"echo-server", "-n", n, "-dir", dir, "-tls", mode}}); err != nil {
+		return nil, err
 	}
-	return rates, nil
+	url, err := e.server.line(10 * time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if e.clients, err = start(ctx, command{path: self, args: []string{"echo-clients", "-n", n, "-dir", dir, "-url", url}}); err != nil {
+		return nil, err
+	}
+	_, err = e.clients.line(5 * time.Minute)
+	return e, err
+}
+
+// rate asks every connection once; it is how many answered in a second.
+func (e *echo) rate() (float64, error) {
+	if err := e.server.say("go"); err != nil {
+		return 0, err
+	}
+	text, err := e.server.line(time.Minute)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(text, 64)
+}
+
+func (e *echo) stop() {
+	for _, p := range []*process{e.clients, e.server} {
+		if p != nil {
+			p.stop()
+		}
+	}
 }
 
 // echoServer is a bare bus and the one that asks. For each line of its input it asks every client

@@ -27,16 +27,8 @@ const (
 // idleRuns is how often the way to one idle agent is measured.
 const idleRuns = 20
 
-// simulated measures memory and tasks with simulated agents, and the bus alone.
+// simulated measures memory and tasks with simulated agents.
 func (b *bench) simulated(ctx context.Context, mode string) error {
-	var echoes []float64
-	var err error
-	if b.wants("tasks") {
-		if echoes, err = b.echo(ctx, mode); err != nil {
-			return fmt.Errorf("raw echo: %w", err)
-		}
-		b.add(figure{Name: "raw echo of the bus" + suffix(mode), Unit: "echoes/s"}, 0, echoes...)
-	}
 	p, err := b.open(ctx, mode)
 	if err != nil {
 		return err
@@ -62,7 +54,7 @@ func (b *bench) simulated(ctx context.Context, mode string) error {
 		b.add(figure{Name: "server memory for each idle agent" + suffix(mode), Unit: "KB"}, limit, (full-empty)/1000/float64(b.Agents))
 	}
 	if b.wants("tasks") {
-		return b.tasks(ctx, p, fleet, runOf{mode, median(echoes)})
+		return b.tasks(ctx, p, fleet, mode)
 	}
 	return nil
 }
@@ -99,46 +91,61 @@ func (b *bench) startFleet(ctx context.Context, p *place, mode string) (*process
 	return fleet, nil
 }
 
-// A runOf is the mode of a measurement and the echo beside it.
-type runOf struct {
-	mode string
-	echo float64
-}
+// A sample is one command on all simulated agents.
+type sample struct{ echo, rate, server, sim float64 }
 
 // tasks measures how many tasks go through the whole in a second, and what both ends compute for
-// each.
-func (b *bench) tasks(ctx context.Context, p *place, fleet *process, r runOf) error {
+// each; before every command comes the echo of the bus alone.
+func (b *bench) tasks(ctx context.Context, p *place, fleet *process, mode string) error {
+	e, err := b.startEcho(ctx, mode)
+	if err != nil {
+		return fmt.Errorf("raw echo: %w", err)
+	}
+	defer e.stop()
 	if b.profile != "" {
 		if err := p.server.say("profile"); err != nil {
 			return err
 		}
 	}
-	var rates, server, sim []float64
+	var echoes, rates, server, sim []float64
 	for range b.Runs {
-		if err := pause(ctx, time.Second); err != nil {
-			return err
-		}
-		before, err := cpuTimes(p.server, fleet)
+		s, err := b.sample(ctx, p, fleet, e)
 		if err != nil {
 			return err
 		}
-		took, err := p.invoke(ctx, "true", 10*time.Millisecond)
-		if err != nil {
-			return err
-		}
-		after, err := cpuTimes(p.server, fleet)
-		if err != nil {
-			return err
-		}
-		n := float64(b.Agents)
-		rates = append(rates, n/took.Seconds())
-		server = append(server, (after[0]-before[0]).Seconds()*1e6/n)
-		sim = append(sim, (after[1]-before[1]).Seconds()*1e6/n)
+		echoes, rates = append(echoes, s.echo), append(rates, s.rate)
+		server, sim = append(server, s.server), append(sim, s.sim)
 	}
-	b.add(figure{Name: "tasks through the whole" + suffix(r.mode), Unit: "tasks/s", Echo: r.echo}, tasksPerSecond, rates...)
-	b.add(figure{Name: "server computes for each task" + suffix(r.mode), Unit: "µs"}, 0, server...)
-	b.add(figure{Name: "simulator computes for each task" + suffix(r.mode), Unit: "µs"}, 0, sim...)
+	b.add(figure{Name: "raw echo of the bus" + suffix(mode), Unit: "echoes/s"}, 0, echoes...)
+	b.add(figure{Name: "tasks through the whole" + suffix(mode), Unit: "tasks/s", Echo: median(echoes)}, tasksPerSecond, rates...)
+	b.add(figure{Name: "server computes for each task" + suffix(mode), Unit: "µs"}, 0, server...)
+	b.add(figure{Name: "simulator computes for each task" + suffix(mode), Unit: "µs"}, 0, sim...)
 	return nil
+}
+
+func (b *bench) sample(ctx context.Context, p *place, fleet *process, e *echo) (s sample, err error) {
+	if err := pause(ctx, time.Second); err != nil {
+		return s, err
+	}
+	if s.echo, err = e.rate(); err != nil {
+		return s, err
+	}
+	before, err := cpuTimes(p.server, fleet)
+	if err != nil {
+		return s, err
+	}
+	took, err := p.invoke(ctx, "true", 10*time.Millisecond)
+	if err != nil {
+		return s, err
+	}
+	after, err := cpuTimes(p.server, fleet)
+	if err != nil {
+		return s, err
+	}
+	n := float64(b.Agents)
+	s.rate = n / took.Seconds()
+	s.server, s.sim = (after[0]-before[0]).Seconds()*1e6/n, (after[1]-before[1]).Seconds()*1e6/n
+	return s, nil
 }
 
 func cpuTimes(list ...*process) ([]time.Duration, error) {
