@@ -110,7 +110,7 @@ func (g *Gateway) challenge(ctx context.Context, h hello, rival string) {
 		return // being asked already; the agent says hello again
 	}
 	g.bus.say(h.instance, rival, wire.ToAgent{Probe: true})
-	if g.bus.srv != nil && g.callout.alone(h.instance) {
+	if g.bus.srv != nil && !g.callout.holds(asked) && g.callout.alone(h.instance) {
 		g.endProbe(asked, false) // the only connection is that of the one who asks
 	}
 	wait := time.NewTimer(g.cfg.Probe)
@@ -125,6 +125,9 @@ func (g *Gateway) challenge(ctx context.Context, h hello, rival string) {
 	case <-p.gone:
 	case <-wait.C:
 		g.endProbe(asked, false)
+	}
+	if g.bus.srv != nil && !g.callout.holds(seat{h.instance, h.Link}) {
+		return // who asked has gone meanwhile, and takes nobody's place
 	}
 	h.usurps = rival
 	g.hellos.add(h)

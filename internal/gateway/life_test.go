@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/orderly-run/orderly/internal/gateway"
+	"github.com/orderly-run/orderly/internal/store"
+	"github.com/orderly-run/orderly/internal/wire"
 )
 
 // Whoever asks to be let in while a server begins gets an answer at once, if only that nobody is
@@ -87,4 +89,43 @@ func TestLinkThatIsGoneAtOnceStaysNotUp(t *testing.T) {
 			return n == 1
 		}, func() string { return "there are still links of agents that have gone" })
 	})
+}
+
+// A twin that asks and is gone before the answer takes nothing from who holds the instance.
+func TestTwinThatHasGoneTakesNobodysPlace(t *testing.T) {
+	c := start(t, filepath.Join(t.TempDir(), "orderly.db"), false)
+	id := c.register()
+	holder := c.connect(id, "holder")
+	runs := make(chan struct{}, 1)
+	go func() { // ends with the test
+		for {
+			select {
+			case m := <-holder.in:
+				if m.Probe {
+					_ = holder.nc.Publish(wire.FromSubject(id.instance, wire.KindBeat), wire.Encode(wire.Beat{Link: "holder"}))
+				}
+				if m.Run != nil {
+					runs <- struct{}{}
+				}
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	twin, err := c.dial(id, "twin", id.key)
+	must(t, err)
+	must(t, c.db.Write(t.Context(), store.Mass, func(*store.Tx) error { // its hello is answered after this
+		twin.hello()
+		twin.nc.Close()
+		<-time.After(100 * time.Millisecond) // and after its end was noticed
+		return nil
+	}))
+	c.connect(c.register(), "last")      // hellos are answered in their order
+	<-time.After(300 * time.Millisecond) // longer than a probe
+	c.run(id.instance)
+	select {
+	case <-runs:
+	case <-time.After(5 * time.Second):
+		t.Error("the holder gets no task any more")
+	}
 }
