@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"math"
 	"net"
 	"net/http"
@@ -196,4 +197,43 @@ func clientHello(t *testing.T) []byte {
 	near.Close()
 	<-client
 	return buf[:n]
+}
+
+// One agent that sends without waiting for acknowledgements fills no memory: what waits of it is
+// bounded, and dropped beyond.
+func TestFloodOfOneAgentIsBounded(t *testing.T) {
+	path := t.TempDir() + "/orderly.db"
+	c := start(t, path, false)
+	thief, good := c.connect(c.register(), "thief"), c.connect(c.register(), "good")
+	other, err := sql.Open("sqlite", path)
+	must(t, err)
+	defer other.Close()
+	conn, err := other.Conn(t.Context())
+	must(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(t.Context(), `begin immediate`) // nothing can be stored for a while
+	must(t, err)
+	const sent = 500
+	unknown := []wire.Snapshot{{TaskKey: orderly.TaskKey{Invocation: 1}, Number: 1, State: orderly.Running}}
+	for n := range uint64(sent) {
+		must(t, thief.nc.Publish(wire.FromSubject(thief.id.instance, wire.KindReport), wire.Encode(wire.Reports{Link: "thief", Number: n + 1, Snapshots: unknown})))
+	}
+	must(t, thief.nc.Flush())
+	good.say(wire.KindReport, wire.Reports{Link: "good", Number: 1, Snapshots: unknown}) // taken up after all of those
+	hold, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	<-hold.Done()
+	_, err = conn.ExecContext(t.Context(), `rollback`)
+	must(t, err)
+	good.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
+	must(t, thief.nc.Flush())
+	acks := 0
+	for thief.nc.FlushTimeout(time.Second) == nil && len(thief.in) > 0 {
+		if m := <-thief.in; m.Ack != 0 {
+			acks++
+		}
+	}
+	if acks > sent/10 {
+		t.Errorf("%d of %d messages without an acknowledgement between them were kept", acks, sent)
+	}
 }
