@@ -31,11 +31,20 @@ func (l Limits) Scale(n int) Limits {
 	return s
 }
 
+// probe is how long an agent that is asked for a sign of life has until it is asked again.
+func (l Limits) probe() time.Duration {
+	if len(l.Resend) > 0 {
+		return l.Resend[0]
+	}
+	return l.Grace
+}
+
 // A Contact is what is known of a task's agent at the moment of a decision.
 type Contact struct {
 	Up    bool      // its link is up
 	Boot  Boot      // of that link, or of the last one
 	Since time.Time // since when link, servers and database have been as they are without a break
+	Seen  time.Time // the last sign of life that is known
 	Fresh bool      // a heartbeat came lately (HB-1)
 }
 
@@ -48,6 +57,7 @@ const (
 	SendRun                  // send the run message again
 	SendStop                 // send the stop again
 	SendAsk                  // ask the agent to expire it, or ask again (AB-1)
+	SendProbe                // ask the agent for a sign of life: its link may be dead without anybody knowing
 	TaskEnded                // it is over
 )
 
@@ -150,11 +160,20 @@ func (t *Task) expire(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
 		t.Asked, t.Sends = now, 0
 		return SendAsk
 	}
-	if c.Up && !c.Since.After(due.Add(-l.Grace)) {
-		t.giveUp(due.Add(-l.FireDelay), now, p)
-		return TaskEnded
+	if !c.Up || c.Since.After(due.Add(-l.Grace)) {
+		return t.waitLate(due, now, c, l)
 	}
-	return t.waitLate(due, now, c, l)
+	if c.Seen.Before(due) && now.Before(due.Add(l.LateResults)) {
+		// A connection that was cut silently counts as up for a while. Only an agent that is heard
+		// now had its chance to speak.
+		t.Due = now.Add(l.probe())
+		return SendProbe
+	}
+	if c.Seen.Before(due) {
+		return t.waitLate(due, now, Contact{}, l)
+	}
+	t.giveUp(due.Add(-l.FireDelay), now, p)
+	return TaskEnded
 }
 
 // giveUp ends a task whose agent had every chance to speak until due and did not (CLK-2).

@@ -15,7 +15,7 @@ func away(s float64) orderly.Contact { return orderly.Contact{Boot: home, Since:
 
 // back is an agent whose link came back at second s.
 func back(s float64) orderly.Contact {
-	return orderly.Contact{Up: true, Boot: home, Since: at(s), Fresh: true}
+	return orderly.Contact{Up: true, Boot: home, Since: at(s), Seen: at(1e6), Fresh: true}
 }
 
 func TestUndeliveredTask(t *testing.T) { // T4, AB-2

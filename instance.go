@@ -58,9 +58,9 @@ func (b Boot) Zero() bool { return b == Boot{} }
 
 // Presence is what is known of an instance's agent now.
 type Presence struct {
-	Link      string // the live link, one process of the agent; "" when none is up
-	Boot      Boot   // of the newest link
-	LinkedAt  time.Time
+	Link      string    // the live link, one process of the agent; "" when none is up
+	Boot      Boot      // of the newest link
+	LinkedAt  time.Time // when the link last came up or went down; when it was registered, before the first
 	Heartbeat time.Time // last sign of life
 }
 
@@ -68,6 +68,12 @@ type Presence struct {
 // CloudAssistantStatus and Connected show; limit is that time.
 func (p Presence) Fresh(now time.Time, limit time.Duration) bool {
 	return !p.Heartbeat.IsZero() && now.Sub(p.Heartbeat) <= limit
+}
+
+// Expected reports whether an agent is here or may well come in a moment: it gave a sign of life
+// within the limit, or was registered within it and has yet to give the first.
+func (p Presence) Expected(now time.Time, limit time.Duration) bool {
+	return p.Fresh(now, limit) || p.Heartbeat.IsZero() && !p.LinkedAt.IsZero() && now.Sub(p.LinkedAt) <= limit
 }
 
 // An Activation is a code with which machines register themselves.

@@ -22,7 +22,7 @@ var (
 func at(s float64) time.Time { return born.Add(time.Duration(s * float64(time.Second))) }
 
 // linked is an agent that has been there, unbroken, for a long time.
-var linked = orderly.Contact{Up: true, Boot: home, Since: born.Add(-time.Hour), Fresh: true}
+var linked = orderly.Contact{Up: true, Boot: home, Since: born.Add(-time.Hour), Seen: born.Add(1e6 * time.Second), Fresh: true}
 
 func exit(code int) *int { return &code }
 
@@ -386,6 +386,7 @@ func contact(t *rapid.T, now time.Time) orderly.Contact {
 		Up:    rapid.Bool().Draw(t, "up"),
 		Boot:  rapid.SampledFrom([]orderly.Boot{home, home, {}, {Incarnation: "inc-1", ID: "boot-2"}}).Draw(t, "boot"),
 		Since: now.Add(-time.Duration(rapid.IntRange(0, 2000).Draw(t, "since")) * time.Second),
+		Seen:  now.Add(-time.Duration(rapid.IntRange(0, 2000).Draw(t, "seen")) * time.Second),
 		Fresh: rapid.Bool().Draw(t, "fresh"),
 	}
 }

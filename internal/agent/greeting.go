@@ -75,9 +75,9 @@ func (a *Agent) dismissed(reason string) {
 	})
 }
 
-// beat gives a sign of life.
-func (a *Agent) beat() {
-	a.publish(wire.KindBeat, wire.Beat{Link: a.link})
+// beat gives a sign of life, asked for or not.
+func (a *Agent) beat(probed bool) {
+	a.publish(wire.KindBeat, wire.Beat{Link: a.link, Probed: probed})
 }
 
 // scheduleBeat lets beats follow each other by the time the server asks for, a twelfth more or less
@@ -96,7 +96,7 @@ func (a *Agent) scheduleBeat() {
 	timer = time.AfterFunc(every-every/12+jitter(every/6), func() {
 		a.post(func() {
 			if u.beats == timer && u.welcome {
-				a.beat()
+				a.beat(false)
 				a.scheduleBeat()
 			}
 		})

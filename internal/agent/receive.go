@@ -34,7 +34,7 @@ func (a *Agent) receive(m *wire.ToAgent, at time.Time) {
 	case m.Ack != 0:
 		a.acknowledged(m.Ack)
 	case m.Probe:
-		a.beat()
+		a.beat(true)
 	}
 }
 

@@ -12,7 +12,7 @@ type Times struct {
 	Reconnect Backoff       // between attempts to connect
 	Rival     time.Duration // after another link was found to hold the instance: half of it to all of it
 	Heartbeat time.Duration // between beats until the server says how often
-	Ping      time.Duration // between probes of the connection; it is dead when three go unanswered
+	Ping      time.Duration // between probes of the connection; it is dead when two go unanswered
 	Running   time.Duration // a command that ends sooner reports its end only
 	Live      time.Duration // between pieces of output of a running command
 	Leave     time.Duration // for ending when the agent is told to
@@ -25,7 +25,7 @@ var DefaultTimes = Times{
 	Reconnect: Backoff{500 * time.Millisecond, time.Minute},
 	Rival:     time.Minute,
 	Heartbeat: time.Minute,
-	Ping:      20 * time.Second,
+	Ping:      time.Minute,
 	Running:   50 * time.Millisecond,
 	Live:      time.Second,
 	Leave:     5 * time.Second,

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -103,7 +104,8 @@ func (a *Agent) options(c *connection) (*nats.Options, error) {
 	o.Url, o.Name = a.identity.NATS, a.link // so that the server knows whose end it sees
 	o.Nkey, o.SignatureCB = public, key.Sign
 	o.TLSConfig, o.Secure = tlsConfig, secure
-	o.Timeout, o.PingInterval, o.MaxPingsOut = dialTimeout, a.cfg.Times.Ping, 2
+	o.Timeout, o.PingInterval, o.MaxPingsOut = dialTimeout, a.cfg.Times.Ping, 1
+	o.CustomDialer = &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive}
 	o.MaxReconnect, o.RetryOnFailedConnect, o.IgnoreAuthErrorAbort = -1, true, true
 	o.ReconnectBufSize = -1
 	o.ReconnectToServerCB = func(servers []nats.Server, _ nats.ServerInfo) (*nats.Server, time.Duration) {
@@ -118,6 +120,10 @@ func (a *Agent) options(c *connection) (*nats.Options, error) {
 	}
 	return &o, nil
 }
+
+// keepAlive lets the system find out within half a minute that a server is gone without a word, at no
+// cost to either side's memory.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 
 // pause is how long to wait before the n-th attempt to connect; the first after a loss is spread
 // over the time that the server asks for.

@@ -161,7 +161,7 @@ func (b *building) task(n int, now time.Time) orderly.Task {
 		if !b.large() { // else settle says who gets it
 			b.send = append(b.send, b.message(t, g.Name, g.Presence.Link))
 		}
-	case b.v.WaitForAway || g.Presence.Fresh(now, l.Fresh):
+	case b.v.WaitForAway || g.Presence.Expected(now, l.Fresh):
 		t.Await(p, l)
 	default:
 		t.Release(orderly.InstanceNotRunning, now) // T3

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -274,5 +275,29 @@ func TestHousekeepingDropsWhatWasCutOff(t *testing.T) {
 		h.await("an empty database", func() bool {
 			return h.number(`select (select count(*) from invocations) + (select count(*) from tasks) + (select count(*) from commands) + (select count(*) from client_tokens)`) == 0
 		})
+	})
+}
+
+// A connection that was cut without anybody noticing counts as up. What its agent did is unknown until
+// it is heard again, so the row waits and does not say "timed out" (LATE-1).
+func TestSilentLinkIsNotTakenForAnAnswer(t *testing.T) {
+	eachWith(t, hurried(100), func(t *testing.T, h *house) {
+		h.register("mi-1")
+		h.connect(boot, "mi-1")
+		id := h.start(brief("mi-1"))
+		h.tell(report(h.task(id), 1, orderly.Running))
+		var probes atomic.Int64
+		var hears atomic.Bool
+		h.probed = func(m engine.Message) {
+			probes.Add(1)
+			if hears.Load() {
+				h.beat(m)
+			}
+		}
+		h.run()
+		h.await("third probe", func() bool { return probes.Load() >= 3 })
+		h.expect(id, orderly.Running, "")
+		hears.Store(true)
+		h.awaitEnd(id, orderly.Timeout, orderly.ExecutionTimeout)
 	})
 }

@@ -40,6 +40,7 @@ const (
 	SendRun MessageKind = iota
 	SendStop
 	SendExpire
+	SendProbe
 )
 
 // A Link carries messages to agents. It may lose them: the engine sends again what is not answered.

@@ -43,15 +43,29 @@ type post struct {
 	mu     sync.Mutex
 	sent   []engine.Message
 	onSend func([]engine.Message) // called for each Send, before it is written down
+	probed func(engine.Message)   // answers a probe
 }
 
 func (p *post) Send(list []engine.Message) {
 	if p.onSend != nil {
 		p.onSend(list)
 	}
+	for _, m := range list {
+		if m.Kind == engine.SendProbe && p.probed != nil {
+			p.probed(m)
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent = append(p.sent, list...)
+}
+
+// beat is the sign of life with which an agent answers a probe, though it says nothing else.
+func (h *house) beat(m engine.Message) {
+	must(h.t, h.db.Write(context.Background(), store.Mass, func(tx *store.Tx) error {
+		_, err := tx.Alive(map[string]store.Beat{m.Instance: {Link: m.Link, At: tx.Now}})
+		return err
+	}))
 }
 
 // messages are those of a kind that were sent so far.
@@ -83,6 +97,7 @@ func build(t *testing.T, url string, cfg engine.Config) *house {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
+	h.post.probed = h.beat
 	h.Engine = engine.New(db, &h.post, cfg)
 	return h
 }

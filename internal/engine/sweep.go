@@ -119,7 +119,7 @@ func (e *Engine) fire(tx *store.Tx, seq int64, now time.Time, c *change) ([]Mess
 // contact is what is known of an agent at the moment of a decision. An outage of the servers or the
 // database counts like one of the link (LATE-1).
 func (e *Engine) contact(p orderly.Presence, now time.Time) orderly.Contact {
-	c := orderly.Contact{Up: p.Link != "", Boot: p.Boot, Since: p.LinkedAt, Fresh: p.Fresh(now, e.cfg.Limits.Fresh)}
+	c := orderly.Contact{Up: p.Link != "", Boot: p.Boot, Since: p.LinkedAt, Seen: p.Heartbeat, Fresh: p.Fresh(now, e.cfg.Limits.Fresh)}
 	if h := e.healthySince(); h.After(c.Since) {
 		c.Since = h
 	}
@@ -136,6 +136,9 @@ func (e *Engine) again(t orderly.Task, p orderly.Presence, verdict orderly.Verdi
 		m.Kind = SendStop
 	case orderly.SendAsk:
 		m.Kind = SendExpire
+	case orderly.SendProbe:
+		m.Kind = SendProbe
+		return m, true
 	default:
 		return m, false
 	}

@@ -29,8 +29,8 @@ func TestRegistrationIsIdempotent(t *testing.T) { // MI-5
 			t.Fatalf("%d instances, want 1", total)
 		}
 		if i := list[0]; i.Name != "web-1" || i.ResourceGroup != "rg-1" || i.MachineID == "" || len(i.MachineID) > 36 || i.Account != caller.Account ||
-			cmp.Diff(r.Instance.Tags, i.Tags) != "" || !h.Connected(i) {
-			t.Errorf("instance = %+v, want what it said of itself and the code's group", i)
+			cmp.Diff(r.Instance.Tags, i.Tags) != "" || h.Connected(i) { // HB-1: its agent was not heard of
+			t.Errorf("instance = %+v, want what it said of itself and the code's group, and not connected", i)
 		}
 		other, code := h.activate(orderly.Activation{})
 		r.ActivationID, r.ActivationCode = other, code

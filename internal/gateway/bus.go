@@ -34,7 +34,7 @@ type BusConfig struct {
 	URL    string        // of a NATS cluster to use in place of the embedded server
 	TLS    *tls.Config   // of the embedded server; nil for plain text
 	Keys   Keys          // the same on all servers of a database
-	Ping   time.Duration // 20 s; how often the embedded server looks whether a connection lives
+	Ping   time.Duration // 60 s; how often the embedded server looks whether a connection lives
 	Log    *slog.Logger  // slog.Default()
 }
 
@@ -61,7 +61,7 @@ type Bus struct {
 // NewBus makes a bus; it is started by Gateway.Run.
 func NewBus(cfg BusConfig) (*Bus, error) {
 	if cfg.Ping == 0 {
-		cfg.Ping = 20 * time.Second
+		cfg.Ping = time.Minute
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -103,7 +103,7 @@ func (b *Bus) options() (*server.Options, error) {
 		Host: host, Port: number, NoSigs: true, NoHeaderSupport: false,
 		DontListen: true, // see open
 		MaxPayload: 1 << 20, MaxPending: 16 << 20, WriteDeadline: 10 * time.Second,
-		PingInterval: b.cfg.Ping, MaxPingsOut: 2,
+		PingInterval: b.cfg.Ping, MaxPingsOut: 1, MaxConn: 1 << 20,
 		Accounts: []*server.Account{bus, system}, SystemAccount: systemAccount,
 		Users: []*server.User{
 			{Username: busUser, Password: b.password, Account: bus},

@@ -182,7 +182,7 @@ func (c *callout) forget(instance string) []client {
 	return list
 }
 
-// left tells whose connection has ended.
+// left tells whose last connection has ended.
 func (c *callout) left(data []byte) (seat, bool) {
 	var e struct {
 		Server struct{ ID string }
@@ -195,11 +195,15 @@ func (c *callout) left(data []byte) (seat, bool) {
 	defer c.mu.Unlock()
 	cl := client{e.Server.ID, e.Client.ID}
 	s, ok := c.clients[cl]
-	delete(c.clients, cl)
-	if c.links[s]--; c.links[s] <= 0 {
-		delete(c.links, s)
+	if !ok {
+		return seat{}, false
 	}
-	return s, ok
+	delete(c.clients, cl)
+	if c.links[s]--; c.links[s] > 0 {
+		return seat{}, false // it has connected anew before this end was noticed
+	}
+	delete(c.links, s)
+	return s, true
 }
 
 // seat is whose connection a client is.

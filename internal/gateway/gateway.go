@@ -43,9 +43,11 @@ type Gateway struct {
 	hellosOf, reportsOf shares
 
 	mu     sync.Mutex
-	beats  map[string]time.Time // signs of life not yet written, by instance
+	beats  map[string]store.Beat // not yet stored, by instance
 	probes map[seat]probe
 	ready  chan struct{} // closed when agents can be served
+	probed chan struct{} // has something when a sign of life is waited for
+
 }
 
 // New makes a gateway on a bus.
@@ -63,7 +65,7 @@ func New(bus *Bus, db *store.DB, e *engine.Engine, f *fleet.Fleet, cfg Config) *
 	}
 	g := &Gateway{
 		cfg: cfg, bus: bus, db: db, engine: e, fleet: f, callout: newCallout(db, bus.cfg.Keys.Issuer),
-		beats: map[string]time.Time{}, probes: map[seat]probe{}, ready: make(chan struct{}),
+		beats: map[string]store.Beat{}, probes: map[seat]probe{}, ready: make(chan struct{}), probed: make(chan struct{}, 1),
 	}
 	g.hellos = newBatcher(500, g.greet)
 	g.reports = newBatcher(500, g.report)
@@ -97,6 +99,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	parts.Go(func() error { return g.reports.Run(ctx) })
 	parts.Go(func() error { return g.lost.Run(ctx) })
 	parts.Go(func() error { return g.writeBeats(ctx) })
+	parts.Go(func() error { return g.trim(ctx) })
 	return parts.Wait()
 }
 

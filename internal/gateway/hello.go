@@ -86,9 +86,7 @@ func (g *Gateway) answer(ctx context.Context, h hello, a engine.Admission) {
 	case a.Rival != "":
 		go g.challenge(ctx, h, a.Rival) // ends after cfg.Probe
 	default:
-		g.bus.say(h.instance, h.Link, wire.ToAgent{Welcome: &wire.Welcome{
-			Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: a.List, Window: g.cfg.Window.Milliseconds(),
-		}})
+		g.bus.say(h.instance, h.Link, wire.ToAgent{Welcome: g.welcome(a.List)})
 		g.bus.Send(a.Send)
 		if link := (seat{h.instance, h.Link}); g.bus.srv != nil && !g.callout.holds(link) {
 			g.lost.add(link) // its connection ended before it was stored that it had come
@@ -165,13 +163,20 @@ func (g *Gateway) onBeat(m *nats.Msg) {
 	if err != nil {
 		return
 	}
+	s := seat{wire.Sender(m.Subject), b.Link}
 	g.mu.Lock()
-	g.beats[wire.Sender(m.Subject)] = g.db.Now()
+	g.beats[s.instance] = store.Beat{Link: s.link, At: g.db.Now()}
 	g.mu.Unlock()
-	g.endProbe(seat{wire.Sender(m.Subject), b.Link}, true)
+	if b.Probed {
+		select {
+		case g.probed <- struct{}{}: // somebody waits for it
+		default:
+		}
+	}
+	g.endProbe(s, true)
 }
 
-// writeBeats stores signs of life, many at a time.
+// writeBeats stores signs of life, many at a time; those that were asked for at once.
 func (g *Gateway) writeBeats(ctx context.Context) error {
 	tick := time.NewTicker(g.cfg.Presence)
 	defer tick.Stop()
@@ -180,18 +185,40 @@ func (g *Gateway) writeBeats(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-g.probed:
 		}
 		g.mu.Lock()
 		beats := g.beats
-		g.beats = map[string]time.Time{}
+		g.beats = map[string]store.Beat{}
 		g.mu.Unlock()
-		if len(beats) == 0 {
-			continue
-		}
-		if err := g.db.Write(ctx, store.Mass, func(tx *store.Tx) error { return tx.Alive(beats) }); err != nil && ctx.Err() == nil {
-			g.cfg.Log.Error("store signs of life", "err", err)
+		if len(beats) > 0 {
+			g.storeBeats(ctx, beats)
 		}
 	}
+}
+
+// storeBeats stores signs of life. A link that beats without holding its instance is asked to say
+// hello again: it was taken for lost, or its server's word did not reach it.
+func (g *Gateway) storeBeats(ctx context.Context, beats map[string]store.Beat) {
+	var strangers []string
+	err := g.db.Write(ctx, store.Mass, func(tx *store.Tx) (err error) {
+		strangers, err = tx.Alive(beats)
+		return err
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			g.cfg.Log.Error("store signs of life", "err", err)
+		}
+		return
+	}
+	for _, instance := range strangers {
+		g.bus.say(instance, beats[instance].Link, wire.ToAgent{Welcome: g.welcome(true)})
+	}
+}
+
+// welcome is what an agent is greeted with.
+func (g *Gateway) welcome(list bool) *wire.Welcome {
+	return &wire.Welcome{Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: list, Window: g.cfg.Window.Milliseconds()}
 }
 
 // forgetLinks stores that links went down.

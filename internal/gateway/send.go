@@ -38,6 +38,8 @@ func encode(m *engine.Message, jobs jobs) []byte {
 		return wire.Encode(wire.ToAgent{Stop: ref})
 	case engine.SendExpire:
 		return wire.Encode(wire.ToAgent{Expire: ref})
+	case engine.SendProbe:
+		return wire.Encode(wire.ToAgent{Probe: true})
 	}
 	return wire.EncodeRun(wire.Run{TaskKey: m.Task, Incarnation: m.Boot.Incarnation, Boot: m.Boot.ID, Allowance: max(1, m.Allowed.Milliseconds())}, jobs.of(m))
 }

@@ -35,7 +35,7 @@ type Config struct {
 	Regions    []string // cn-hangzhou
 	SecretFile string   // Data/secret; 32 bytes that seal keys in the database, made when it is missing
 
-	TLS     string   // auto: plain text on loopback only; on; off: refused elsewhere than on loopback
+	TLS     string   // auto: on, but for the API on loopback; on; off: refused elsewhere than on loopback
 	TLSCert string   // PEM files of a certificate of your own; an own CA signs one otherwise
 	TLSKey  string   //
 	Hosts   []string // further names and addresses that the server is reached by, for the own CA's certificate
@@ -61,7 +61,8 @@ type Server struct {
 	rpc      http.Handler
 	metrics  *metrics
 	listener net.Listener
-	tls      *tls.Config // nil for plain text
+	tls      *tls.Config // of the API; nil for plain text
+	busTLS   *tls.Config // of the bus; nil for plain text
 	ca       *gateway.CA // nil with a certificate of one's own, or plain text
 	first    First
 }
@@ -160,8 +161,8 @@ func (s *Server) assemble(ctx context.Context) error {
 		s.cfg.Log.Info("using a NATS cluster that must know these keys", "issuer", public(busKeys.Issuer), "user", public(busKeys.User), "system", public(busKeys.System))
 	}
 	bus, err := gateway.NewBus(gateway.BusConfig{
-		Listen: s.cfg.NATSListen, URL: s.cfg.NATS, TLS: s.tls, Keys: busKeys,
-		Ping: 20 * time.Second / time.Duration(s.cfg.Scale), Log: s.cfg.Log,
+		Listen: s.cfg.NATSListen, URL: s.cfg.NATS, TLS: s.busTLS, Keys: busKeys,
+		Ping: time.Minute / time.Duration(s.cfg.Scale), Log: s.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -182,7 +183,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		Heartbeat: time.Minute / scale, Presence: 5 * time.Second / scale, Probe: 2 * time.Second / scale, Window: 10 * time.Second / scale,
 		Advertise: s.cfg.AdvertiseNATS, Log: s.cfg.Log,
 	}
-	if s.ca != nil {
+	if s.ca != nil && s.cfg.NATS == "" {
 		g.CA = s.ca.PEM()
 	}
 	s.gateway = gateway.New(bus, s.db, s.engine, s.fleet, g)
@@ -274,17 +275,17 @@ func (s *Server) address() string {
 	return net.JoinHostPort(name, port)
 }
 
-// Fingerprint is that of the own CA, "" when there is none.
+// Fingerprint is that of the own CA, "" when the API has no use for one.
 func (s *Server) Fingerprint() string {
-	if s.ca == nil {
+	if s.ca == nil || s.tls == nil {
 		return ""
 	}
 	return s.ca.Fingerprint()
 }
 
-// CA is the own CA's certificate in PEM, "" when there is none.
+// CA is the own CA's certificate in PEM, "" when the API has no use for one.
 func (s *Server) CA() string {
-	if s.ca == nil {
+	if s.ca == nil || s.tls == nil {
 		return ""
 	}
 	return s.ca.PEM()

@@ -12,7 +12,8 @@ import (
 )
 
 // openTLS finds how connections are protected: by a certificate of one's own, by one that the own
-// CA signs, or, on loopback only, not at all.
+// CA signs, or, on loopback only, not at all. Unless it is told so, that is for the API alone: the bus is
+// protected there too, for who takes its port while the server is away must not give orders to agents.
 func (s *Server) openTLS(ctx context.Context) error {
 	c := &s.cfg
 	own := c.TLSCert != "" || c.TLSKey != ""
@@ -24,7 +25,7 @@ func (s *Server) openTLS(ctx context.Context) error {
 		return errors.New("a certificate is given and TLS is off")
 	case c.TLS == "off" && !local:
 		return errors.New("plain text is for loopback only: everything would travel readable, access to all machines with it")
-	case c.TLS == "off" || c.TLS == "auto" && local && !own:
+	case c.TLS == "off":
 		return nil
 	case own:
 		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
@@ -32,6 +33,7 @@ func (s *Server) openTLS(ctx context.Context) error {
 			return fmt.Errorf("load the certificate: %w", err)
 		}
 		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+		s.busTLS = s.tls
 		return nil
 	}
 	ca, err := gateway.OpenCA(ctx, s.db)
@@ -39,8 +41,13 @@ func (s *Server) openTLS(ctx context.Context) error {
 		return err
 	}
 	s.ca = ca
-	s.tls, err = ca.TLS(s.names())
-	return err
+	if s.busTLS, err = ca.TLS(s.names()); err != nil {
+		return err
+	}
+	if c.TLS == "on" || !local {
+		s.tls = s.busTLS
+	}
+	return nil
 }
 
 func onLoopback(addr string) bool {

@@ -20,7 +20,7 @@ const agentVersion = "sim"
 // Times of the protocol, divided by Config.Scale.
 const (
 	dialTimeout   = 30 * time.Second // not divided
-	ping          = 20 * time.Second
+	ping          = time.Minute
 	helloFirst    = time.Second
 	helloLast     = 30 * time.Second
 	reportFirst   = 2 * time.Second
@@ -212,7 +212,7 @@ func (a *agent) receive(m *wire.ToAgent) {
 	case m.Ack != 0:
 		a.acknowledged(m.Ack, now)
 	case m.Probe:
-		a.beat(now)
+		a.beat(now, true)
 	}
 }
 
@@ -253,8 +253,8 @@ func (a *agent) dismissed(reason string, now time.Time) {
 	a.nc.Close()
 }
 
-func (a *agent) beat(now time.Time) {
-	a.publish(wire.KindBeat, wire.Beat{Link: a.link})
+func (a *agent) beat(now time.Time, probed bool) {
+	a.publish(wire.KindBeat, wire.Beat{Link: a.link, Probed: probed})
 	a.beatAt = now.Add(a.heartbeat - a.heartbeat/12 + jitter(a.heartbeat/6))
 }
 
@@ -270,7 +270,7 @@ func (a *agent) look(now time.Time) {
 		}
 	default:
 		if now.After(a.beatAt) {
-			a.beat(now)
+			a.beat(now, false)
 		}
 		if f := a.work.flight; f != nil && now.After(f.due) {
 			a.transmit(now)

@@ -23,9 +23,11 @@ func TestInstanceIsFoundByEveryFilter(t *testing.T) {
 		foreign := orderly.Instance{Seq: db.NextSeq(), ID: "mi-3", Account: "2", Region: region, PublicKey: "U3"}
 		change(t, db, func(tx *store.Tx) error {
 			want.Registered, foreign.Registered, old.Registered = tx.Now, tx.Now, tx.Now.Add(-time.Hour)
-			return errors.Join(tx.AddInstance(want), tx.AddInstance(old), tx.AddInstance(foreign))
+			boot := orderly.Boot{Incarnation: "inc", ID: "boot"}
+			want.Presence = orderly.Presence{Link: "link", Boot: boot, LinkedAt: tx.Now, Heartbeat: tx.Now}
+			return errors.Join(tx.AddInstance(want), tx.AddInstance(old), tx.AddInstance(foreign),
+				tx.Linked([]store.Link{{Instance: want.ID, ID: "link", AgentVersion: want.AgentVersion, Boot: boot}}))
 		})
-		want.Presence = orderly.Presence{LinkedAt: want.Registered, Heartbeat: want.Registered}
 		yes, no := true, false
 		for name, f := range map[string]store.InstanceFilter{
 			"id": {IDs: []string{"mi-1", "mi-9"}}, "name, minding the case": {Name: "web-1"}, "private address": {IP: "10.0.0.1"},
@@ -166,19 +168,23 @@ func TestPresenceKeepsTheNewestLink(t *testing.T) {
 func TestHeartbeatsOnlyGrow(t *testing.T) { // HB-2
 	each(t, func(t *testing.T, db *store.DB) {
 		ids := make([]string, 1500)
-		at := map[string]time.Time{}
+		at, beats := map[string]time.Time{}, map[string]store.Beat{}
 		start := db.Now()
 		for n := range ids {
 			ids[n] = orderly.NewID("mi", region, int64(n))
 			at[ids[n]] = start.Add(time.Duration(n%3-1) * time.Hour) // earlier, the same, later
+			beats[ids[n]] = store.Beat{Link: "link-" + ids[n], At: at[ids[n]]}
 		}
-		addInstances(t, db, false, ids...)
+		addInstances(t, db, true, ids...)
 		var before, got map[string]orderly.Presence
 		change(t, db, func(tx *store.Tx) (err error) {
 			before, err = tx.Presences(ids)
 			return err
 		})
-		must(t, db.Write(t.Context(), store.Mass, func(tx *store.Tx) error { return tx.Alive(at) }))
+		must(t, db.Write(t.Context(), store.Mass, func(tx *store.Tx) error {
+			_, err := tx.Alive(beats)
+			return err
+		}))
 		change(t, db, func(tx *store.Tx) (err error) {
 			got, err = tx.Presences(ids)
 			return err
@@ -187,6 +193,32 @@ func TestHeartbeatsOnlyGrow(t *testing.T) { // HB-2
 			if h := got[id].Heartbeat; h.Before(at[id]) || h.Before(before[id].Heartbeat) {
 				t.Fatalf("heartbeat of %s = %v, want the later of %v and %v", id, h, at[id], before[id].Heartbeat)
 			}
+		}
+	})
+}
+
+func TestBeatOfALinkWithoutASeatCountsForNothing(t *testing.T) { // HB-1
+	each(t, func(t *testing.T, db *store.DB) {
+		addInstances(t, db, true, "mi-1", "mi-2")
+		addInstances(t, db, false, "mi-3")
+		later := db.Now().Add(time.Hour)
+		var strangers []string
+		var got map[string]orderly.Presence
+		change(t, db, func(tx *store.Tx) (err error) {
+			strangers, err = tx.Alive(map[string]store.Beat{
+				"mi-1": {Link: "link-mi-1", At: later}, "mi-2": {Link: "other", At: later}, "mi-3": {Link: "link-mi-3", At: later}, "mi-4": {Link: "x", At: later},
+			})
+			if err != nil {
+				return err
+			}
+			got, err = tx.Presences([]string{"mi-1", "mi-2", "mi-3"})
+			return err
+		})
+		if want := []string{"mi-2", "mi-3", "mi-4"}; !slices.Equal(strangers, want) {
+			t.Errorf("strangers %v, want %v", strangers, want)
+		}
+		if !got["mi-1"].Heartbeat.Equal(later) || !got["mi-2"].Heartbeat.Before(later) || !got["mi-3"].Heartbeat.IsZero() {
+			t.Errorf("heartbeats %v, %v and %v, want only the first moved, and none of the one never linked", got["mi-1"].Heartbeat, got["mi-2"].Heartbeat, got["mi-3"].Heartbeat)
 		}
 	})
 }

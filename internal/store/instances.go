@@ -29,7 +29,6 @@ func scanInstance(r interface{ Scan(...any) error }) (orderly.Instance, error) {
 }
 
 // AddInstance stores a newly registered instance with its tags. ErrTaken when its key is known.
-// Registering counts as a sign of life.
 func (t *Tx) AddInstance(i orderly.Instance) error {
 	at := orderly.Millis(i.Registered)
 	if _, err := t.exec(`insert into instances (seq, id, account, region, name, activation, public_key, machine_id, hostname, os, os_version,
@@ -39,7 +38,7 @@ func (t *Tx) AddInstance(i orderly.Instance) error {
 		i.AgentVersion, i.IntranetIP, i.InternetIP, i.ResourceGroup, at); err != nil {
 		return err
 	}
-	if _, err := t.exec(`insert into presence (instance, link, incarnation, boot, linked, heartbeat) values ($1, '', '', '', $2, $2)`, i.ID, at); err != nil {
+	if _, err := t.exec(`insert into presence (instance, link, incarnation, boot, linked, heartbeat) values ($1, '', '', '', $2, 0)`, i.ID, at); err != nil {
 		return err
 	}
 	if _, err := t.exec(`insert into activity (instance, completed, invoked) values ($1, 0, 0)`, i.ID); err != nil {

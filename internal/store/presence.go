@@ -85,14 +85,30 @@ func (t *Tx) UnlinkAll() error {
 	return err
 }
 
-// Alive stores signs of life by instance.
-func (t *Tx) Alive(at map[string]time.Time) error {
-	var rows [][]any
-	for _, instance := range slices.Sorted(maps.Keys(at)) {
-		rows = append(rows, []any{instance, orderly.Millis(at[instance])})
+// A Beat is a sign of life of a link.
+type Beat struct {
+	Link string
+	At   time.Time
+}
+
+// Alive stores signs of life by instance, and tells those whose link does not hold its instance: they
+// count for nothing.
+func (t *Tx) Alive(beats map[string]Beat) (strangers []string, err error) {
+	instances := slices.Sorted(maps.Keys(beats))
+	known, err := t.LockPresences(instances)
+	if err != nil {
+		return nil, err
 	}
-	err := t.each(`update presence set heartbeat = $2 where instance = $1 and heartbeat < $2`, rows)
-	return err
+	var rows [][]any
+	for _, instance := range instances {
+		b := beats[instance]
+		if p, ok := known[instance]; !ok || p.Link != b.Link {
+			strangers = append(strangers, instance)
+		} else if b.At.After(p.Heartbeat) {
+			rows = append(rows, []any{instance, orderly.Millis(b.At)})
+		}
+	}
+	return strangers, t.each(`update presence set heartbeat = $2 where instance = $1`, rows)
 }
 
 // AddActivity counts ended tasks and newest starts by instance (rule HB-3).

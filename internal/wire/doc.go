@@ -33,7 +33,8 @@
 // Stop asks to end a task: what never started will never start (the agent notes that first), what runs
 // is killed, what has ended is reported again. Expire is the same for a task that has not started, and
 // leaves a started one alone. Both are answered by a report, and sent again until they are.
-// Probe asks whether the link is alive and is answered by a Beat.
+// Probe asks whether the link is alive and is answered by a Beat that says so. A link that beats and
+// holds its instance no longer is told Welcome with List: it says hello again.
 //
 // # Reports
 //

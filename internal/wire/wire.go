@@ -105,7 +105,8 @@ type Hello struct {
 
 // A Beat is a sign of life of a link.
 type Beat struct {
-	Link string `json:"link"`
+	Link   string `json:"link"`
+	Probed bool   `json:"probed,omitempty"` // it answers a Probe
 }
 
 // A Snapshot is where one task stands; see orderly.Report.
