@@ -19,7 +19,7 @@ const maxBatch = 1000
 // (REP-1): applied, kept as late results, or known to have no effect. Reports that cannot be stored
 // one by one are kept raw and count as done; an error means that the database did not work.
 func (e *Engine) Report(ctx context.Context, reports []orderly.Report) error {
-	defer e.waiting.enter(e.db.Now())()
+	defer e.Received()()
 	for len(reports) > maxBatch {
 		if err := e.report(ctx, reports[:maxBatch]); err != nil {
 			return err
@@ -54,6 +54,11 @@ type receipts struct {
 	next int
 	at   map[int]time.Time
 }
+
+// Received notes that reports have been received, until the function that it returns is called: no
+// deadline that came after them fires before they are committed (CLK-2). Report does so itself; it is for
+// reports that wait for it.
+func (e *Engine) Received() (done func()) { return e.waiting.enter(e.db.Now()) }
 
 // enter notes reports received at a time, until the function that it returns is called.
 func (r *receipts) enter(at time.Time) (leave func()) {

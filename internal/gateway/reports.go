@@ -17,6 +17,7 @@ type received struct {
 	link     string
 	number   uint64
 	reports  []orderly.Report
+	done     func() // to be called when they are stored, or dropped
 }
 
 func (g *Gateway) onReport(m *nats.Msg) {
@@ -32,9 +33,18 @@ func (g *Gateway) onReport(m *nats.Msg) {
 			in.reports = append(in.reports, placed(s, in.instance, now))
 		}
 	}
-	if g.reportsOf.take(in.instance) && !g.reports.add(in) {
-		g.reportsOf.give(in.instance)
+	if !g.reportsOf.take(in.instance) {
+		return
 	}
+	if in.done = g.engine.Received(); !g.reports.add(in) {
+		g.forget(in)
+	}
+}
+
+// forget ends the count of what waits.
+func (g *Gateway) forget(r received) {
+	r.done()
+	g.reportsOf.give(r.instance)
 }
 
 // code is the form of an error code.
@@ -71,7 +81,7 @@ func (g *Gateway) report(ctx context.Context, list []received) {
 	var all []orderly.Report
 	for i := range list {
 		all = append(all, list[i].reports...)
-		defer g.reportsOf.give(list[i].instance)
+		defer g.forget(list[i])
 	}
 	if err := g.engine.Report(ctx, all); err != nil {
 		if ctx.Err() == nil {
