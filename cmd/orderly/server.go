@@ -75,7 +75,7 @@ func (s *service) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.NATS, "nats", "", "`URL` of a NATS cluster to use (default: a NATS server inside)")
 	f.StringSliceVar(&s.cfg.Regions, "region", []string{"cn-hangzhou"}, "`ID` of a region to serve; may be repeated")
 	f.StringVar(&s.cfg.SecretFile, "secret-file", "", "`file` of 32 bytes that seals keys in the database (default: secret in the directory)")
-	f.StringVar(&s.cfg.TLS, "tls", "auto", "auto (plain text on loopback only), on or off")
+	f.StringVar(&s.cfg.TLS, "tls", "auto", "auto (on, but for the API on loopback), on or off (on loopback only)")
 	f.StringVar(&s.cfg.TLSCert, "tls-cert", "", "PEM `file` of a certificate with its chain")
 	f.StringVar(&s.cfg.TLSKey, "tls-key", "", "PEM `file` of its key")
 	f.StringSliceVar(&s.cfg.Hosts, "host", nil, "further `name` or address of this server, for its own authority's certificate; may be repeated")

@@ -102,6 +102,7 @@ func TestAnswersOfActivationsAndInstances(t *testing.T) {
 		act := call[struct{ ActivationId, ActivationCode string }](h, "CreateActivation", asked)
 		first := h.register(act.ActivationId, act.ActivationCode, orderly.Linux, orderly.Tag{Key: "role", Value: "db"})
 		second := h.register(act.ActivationId, act.ActivationCode, orderly.FreeBSD)
+		h.connect(first)
 		h.golden("DescribeActivations", "DescribeActivations", nil)
 		h.golden("DescribeManagedInstances", "DescribeManagedInstances", values{"InstanceId.1": first, "InstanceId.2": second})
 		h.golden("DescribeManagedInstances-page", "DescribeManagedInstances", values{"MaxResults": "1"})
