@@ -122,7 +122,8 @@ func (t *Task) end(r Report, p Plan, now time.Time) {
 		// The agent contradicts what it said before; nobody knows what is true.
 		t.finish(Break, ExecutionInterrupted, at, now)
 	}
-	if !r.Started.IsZero() && !(r.State == Error && r.Total == 0 && len(r.Output) == 0) {
+	lost := r.State == Error && r.Total == 0 && len(r.Output) == 0
+	if !r.Started.IsZero() && !lost {
 		// Output is not nil from here on: an end without any replaces the preview too.
 		t.Output, t.Total = append([]byte{}, tail(r.Output)...), max(r.Total, int64(len(r.Output)))
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -105,8 +104,12 @@ func (c *Command) ParseParameters(text string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	known := map[string]bool{}
+	for _, n := range names {
+		known[strings.ToLower(n)] = true // not EqualFold, which folds letters that no name has
+	}
 	for k := range params {
-		if !slices.ContainsFunc(names, func(n string) bool { return strings.ToLower(n) == strings.ToLower(k) }) {
+		if !known[strings.ToLower(k)] {
 			return nil, ParameterUnknown.Errorf("%q", k)
 		}
 	}

@@ -25,7 +25,7 @@ func BenchmarkWholeInvocation(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	link := &kept{}
 	e := engine.New(db, link, engine.Config{})
 	caller := orderly.Caller{Account: "1"}

@@ -97,7 +97,7 @@ func build(t *testing.T, url string, cfg engine.Config) *house {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	h.post.probed = h.beat
+	h.probed = h.beat
 	h.Engine = engine.New(db, &h.post, cfg)
 	return h
 }

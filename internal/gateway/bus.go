@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -151,7 +150,7 @@ func fewHandshakes(base *tls.Config) *tls.Config {
 }
 
 // start starts the embedded server and connects.
-func (b *Bus) start(ctx context.Context) error {
+func (b *Bus) start() error {
 	if b.srv != nil {
 		go b.srv.Start() // returns when the server is up; its own goroutines end with stop
 		if !b.srv.ReadyForConnections(10 * time.Second) {

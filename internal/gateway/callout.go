@@ -95,7 +95,7 @@ func (c *callout) admit(ctx context.Context, rc *jwt.AuthorizationRequestClaims)
 	u.Name, u.Audience = instance, busAccount
 	u.Pub.Allow.Add(wire.FromSubject(instance, wire.KindHello), wire.FromSubject(instance, wire.KindReport), wire.FromSubject(instance, wire.KindBeat))
 	u.Sub.Allow.Add(wire.ToPattern(instance))
-	u.Limits.Subs = 4
+	u.Subs = 4
 	u.Limits.Payload = 512 << 10
 	token, err := u.Encode(c.issuer)
 	if err != nil {

@@ -79,7 +79,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return err
 	}
 	defer g.bus.stop()
-	if err := g.bus.start(ctx); err != nil {
+	if err := g.bus.start(); err != nil {
 		return err
 	}
 	if g.bus.srv != nil { // every link was to the bus that ended with the process before this

@@ -103,7 +103,7 @@ func startOn(t testing.TB, url string, cfg gateway.BusConfig) *cell {
 		for range 2 {
 			must(t, <-done)
 		}
-		db.Close()
+		must(t, db.Close())
 	})
 	select {
 	case <-c.gate.Ready():

@@ -207,10 +207,10 @@ func TestFloodOfOneAgentIsBounded(t *testing.T) {
 	thief, good := c.connect(c.register(), "thief"), c.connect(c.register(), "good")
 	other, err := sql.Open("sqlite", path)
 	must(t, err)
-	defer other.Close()
+	defer func() { must(t, other.Close()) }()
 	conn, err := other.Conn(t.Context())
 	must(t, err)
-	defer conn.Close()
+	defer func() { must(t, conn.Close()) }()
 	_, err = conn.ExecContext(t.Context(), `begin immediate`) // nothing can be stored for a while
 	must(t, err)
 	const sent = 500

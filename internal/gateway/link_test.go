@@ -226,10 +226,10 @@ func TestNoAcknowledgementBeforeTheCommit(t *testing.T) {
 
 	other, err := sql.Open("sqlite", path)
 	must(t, err)
-	defer other.Close()
+	defer func() { must(t, other.Close()) }()
 	conn, err := other.Conn(t.Context())
 	must(t, err)
-	defer conn.Close()
+	defer func() { must(t, conn.Close()) }()
 	_, err = conn.ExecContext(t.Context(), `begin immediate`)
 	must(t, err)
 	p.report(1, ended(key, orderly.Success, 0))

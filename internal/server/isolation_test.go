@@ -23,7 +23,7 @@ func (h *house) stranger() store.AccessKey {
 	must(h.t, err)
 	db, err := store.Open(h.t.Context(), h.url, store.Options{Secret: secret})
 	must(h.t, err)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	k := store.AccessKey{ID: "stranger", Secret: "another secret", Account: "2000000000000002"}
 	must(h.t, db.Write(h.t.Context(), store.Interactive, func(tx *store.Tx) error {
 		if err := tx.AddAccount(k.Account); err != nil {
