@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,38 +219,52 @@ func TestTaskIsSentAgainToTheSameBootOnly(t *testing.T) {
 
 // The issue: a test holds the write lock 5 s, and no acknowledgement leaves before its release.
 func TestNoAcknowledgementBeforeTheCommit(t *testing.T) {
-	path := t.TempDir() + "/orderly.db"
-	c := start(t, path, false)
-	p := c.connect(c.register(), "link")
-	invoke := c.run(p.id.instance)
-	key := p.until("a run", func(m wire.ToAgent) bool { return m.Run != nil }).Run.TaskKey
+	each(t, func(t *testing.T, url string) {
+		c := start(t, url, false)
+		p := c.connect(c.register(), "link")
+		invoke := c.run(p.id.instance)
+		key := p.until("a run", func(m wire.ToAgent) bool { return m.Run != nil }).Run.TaskKey
 
-	other, err := sql.Open("sqlite", path)
+		release := lockWrites(t, url)
+		p.report(1, ended(key, orderly.Success, 0))
+		hold, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		for waiting := true; waiting; {
+			select {
+			case m := <-p.in:
+				if m.Ack != 0 {
+					t.Fatal("acknowledged while the database could not be written")
+				}
+			case <-hold.Done():
+				waiting = false
+			}
+		}
+		release()
+		p.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
+		if got := c.task(invoke).State; got != orderly.Success {
+			t.Errorf("acknowledged task is %s, want Success", got)
+		}
+	})
+}
+
+// lockWrites keeps everybody from writing tasks until release is called.
+func lockWrites(t *testing.T, url string) (release func()) {
+	t.Helper()
+	driver, lock := "sqlite", `begin immediate`
+	if strings.HasPrefix(url, "postgres") {
+		driver, lock = "pgx", `begin; lock table tasks in exclusive mode`
+	}
+	other, err := sql.Open(driver, url)
 	must(t, err)
-	defer func() { must(t, other.Close()) }()
+	t.Cleanup(func() { must(t, other.Close()) })
 	conn, err := other.Conn(t.Context())
 	must(t, err)
-	defer func() { must(t, conn.Close()) }()
-	_, err = conn.ExecContext(t.Context(), `begin immediate`)
+	_, err = conn.ExecContext(t.Context(), lock)
 	must(t, err)
-	p.report(1, ended(key, orderly.Success, 0))
-	hold, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	for waiting := true; waiting; {
-		select {
-		case m := <-p.in:
-			if m.Ack != 0 {
-				t.Fatal("acknowledged while the database could not be written")
-			}
-		case <-hold.Done():
-			waiting = false
-		}
-	}
-	_, err = conn.ExecContext(t.Context(), `rollback`)
-	must(t, err)
-	p.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
-	if got := c.task(invoke).State; got != orderly.Success {
-		t.Errorf("acknowledged task is %s, want Success", got)
+	return func() {
+		_, err := conn.ExecContext(context.Background(), `rollback`)
+		must(t, err)
+		must(t, conn.Close())
 	}
 }
 
