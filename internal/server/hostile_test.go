@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,20 +38,8 @@ func each(t *testing.T, story func(t *testing.T, h *house)) {
 
 func start(t *testing.T, db string) *house {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
 	data := t.TempDir()
-	srv, err := server.New(ctx, server.Config{
-		Data: data, Listen: "127.0.0.1:0", NATSListen: "127.0.0.1:0", DB: db, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
-	must(t, err)
-	done := make(chan error, 1)
-	go func() { done <- srv.Run(ctx) }()
-	t.Cleanup(func() { cancel(); must(t, <-done) })
-	select {
-	case <-srv.Ready():
-	case <-time.After(20 * time.Second):
-		t.Fatal("the server is not ready within 20 s")
-	}
+	srv := run(t, server.Config{Data: data, Listen: "127.0.0.1:0", NATSListen: "127.0.0.1:0", DB: db})
 	return &house{t: t, url: db, secret: filepath.Join(data, "secret"), key: srv.First().Key, endpoint: srv.Endpoint()}
 }
 
