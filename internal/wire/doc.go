@@ -36,6 +36,22 @@
 // Probe asks whether the link is alive and is answered by a Beat that says so. A link that beats and
 // holds its instance no longer is told Welcome with List: it says hello again.
 //
+// # Schedules
+//
+// A Run message with a [Plan] hands a schedule over, or with a higher version replaces what the agent
+// has of it. Mode DryRun asks to check the job and to run nothing: it is answered with Success and no
+// start, or with Invalid. The other modes are kept in the journal and run while the server is away.
+// Period follows the expression Frequency: no time is made up for, and none starts while the run
+// before goes on. EveryReboot and NextRebootOnly run at a boot of the machine that came after the task
+// was created: at once when the boot is younger than Age and is not Before, else at the next one.
+//
+// That the schedule is held is reported as Pending. Runs of Period and EveryReboot count from Ran+1
+// and are reported each as a task is, in their order, with their output at the end; NextRebootOnly
+// is reported like a task that runs once. Last says that with this snapshot the schedule is over. One
+// that is over other than by the end of a run says so as run [OverRun]: Cancelled after a Stop, Aborted
+// when it never was taken up in time, Invalid with a code when it makes no sense or has no time left.
+// The Version of a Snapshot tells which one the agent holds.
+//
 // # Reports
 //
 // [Reports] carries the newest snapshots of up to [MaxReports] tasks and at most [MaxReportBytes]. One

@@ -20,11 +20,18 @@ const (
 	MaxReportBytes = 256 << 10
 )
 
-// Numbers of snapshots: accepted, then one for each running report, and the end.
+// Numbers of snapshots: accepted, then one for each running report, and the end. Those of a run of a
+// schedule have its ordinal above them, see [Number].
 const (
 	AcceptedNumber = 1
 	EndNumber      = 1 << 31
 )
+
+// OverRun stands for the ordinal of a run in a snapshot that says that a schedule as such is over.
+const OverRun = 1 << 30
+
+// Number is the number of the n-th snapshot of a run: numbers grow over the whole life of a schedule.
+func Number(run int, n int64) int64 { return int64(run)<<32 | n }
 
 // Kinds of messages from an agent, the last part of their subject.
 const (
@@ -121,6 +128,9 @@ type Snapshot struct {
 	Output     []byte            `json:"out,omitempty"`
 	Offset     int64             `json:"off,omitempty"`
 	Total      int64             `json:"total,omitempty"`
+	Run        int               `json:"run,omitempty"`  // of a schedule: which run, 1 for the first; 0 for the task as such
+	Last       bool              `json:"last,omitempty"` // with this the schedule is over
+	Version    int               `json:"ver,omitempty"`  // of the schedule that the agent holds
 }
 
 // Reports carries snapshots; Number is answered by an Ack.
@@ -141,6 +151,7 @@ type Job struct {
 	Username    string                  `json:"user,omitempty"`
 	Timeout     int64                   `json:"timeout"` // ms
 	Termination orderly.TerminationMode `json:"kill,omitempty"`
+	Launcher    string                  `json:"launcher,omitempty"` // command line that starts the script (LA-1)
 }
 
 // Run hands a task over.
@@ -150,6 +161,17 @@ type Run struct {
 	Boot        string          `json:"boot"`
 	Allowance   int64           `json:"allow,omitempty"` // ms left to take it up; 0 for no limit, below 0 over
 	Job         json.RawMessage `json:"job"`
+	Plan        *Plan           `json:"plan,omitempty"` // nil for a task that runs once, at once
+}
+
+// A Plan says when a task runs that does not just run once, at once.
+type Plan struct {
+	Mode      orderly.RepeatMode `json:"mode"`
+	Frequency string             `json:"freq,omitempty"`   // with Period
+	Age       int64              `json:"age"`              // ms since the task was created: the base of rate, and what a boot must be younger than
+	Ran       int                `json:"ran,omitempty"`    // the ordinal of the last run that the server knows of
+	Before    string             `json:"before,omitempty"` // the boot that it was handed to before, "" for none
+	Version   int                `json:"ver,omitempty"`    // a higher one than the agent holds replaces job and plan
 }
 
 // A TaskRef names a task in a Stop or Expire.
