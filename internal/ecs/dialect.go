@@ -75,6 +75,7 @@ func (d *Dialect) actions() []rpc.Action {
 		rpc.Change("StopInvocation", d.stopInvocation),
 		rpc.Handle("DescribeInvocations", d.describeInvocations),
 		rpc.Handle("DescribeInvocationResults", d.describeInvocationResults),
+		rpc.Handle("DescribeLateResults", d.describeLateResults),
 
 		rpc.Handle(describeRegions, d.describeRegions),
 	}
