@@ -54,7 +54,7 @@ type Verdict int
 // The verdicts.
 const (
 	Wait      Verdict = iota // nothing but a new Due
-	SendRun                  // send the run message again
+	SendRun                  // send the run message, for the first time or again
 	SendStop                 // send the stop again
 	SendAsk                  // ask the agent to expire it, or ask again (AB-1)
 	SendProbe                // ask the agent for a sign of life: its link may be dead without anybody knowing
@@ -101,6 +101,10 @@ func (t *Task) resendAt(l Limits) time.Time {
 func (t *Task) Fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	if !t.State.Live() {
 		return Wait
+	}
+	if t.State == Pending && !t.reached() && c.Up && now.Before(t.Created.Add(p.Delivery)) {
+		t.Hand(c.Boot, now, p, l)
+		return SendRun
 	}
 	v := t.fire(now, c, p, l)
 	switch v {

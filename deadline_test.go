@@ -49,6 +49,22 @@ func TestUndeliveredTask(t *testing.T) { // T4, AB-2
 	}
 }
 
+// A task that fell due with nobody to hand it to yet goes to the link that is there by now (HND-1);
+// when its delivery limit is over it does not.
+func TestDueTaskIsHandedToTheLinkThereIs(t *testing.T) {
+	task := pending()
+	if v := task.Fire(at(1), away(0), plan, limit); v != orderly.Wait || !task.Handed.Zero() || !task.Due.Equal(at(62)) {
+		t.Errorf("without a link: %v, handed to %v, due at %s", v, task.Handed, task.Due)
+	}
+	if v := task.Fire(at(59), linked, plan, limit); v != orderly.SendRun || task.Handed != home || task.Sends != 1 || !task.Due.Equal(at(60)) {
+		t.Errorf("with a link: %v, handed to %v, sent %d times, due at %s", v, task.Handed, task.Sends, task.Due)
+	}
+	late := pending()
+	if v := late.Fire(at(60), linked, plan, limit); v != orderly.Wait || !late.Handed.Zero() {
+		t.Errorf("when its limit is over: %v, handed to %v", v, late.Handed)
+	}
+}
+
 func TestUnconfirmedHandOutIsSentAgain(t *testing.T) { // HND-4
 	task := handed()
 	long := plan

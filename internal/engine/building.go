@@ -10,8 +10,9 @@ import (
 	"github.com/orderly-run/orderly/internal/store"
 )
 
-// pieceSize is how many tasks one transaction adds.
-const pieceSize = 1000
+// pieceSize is how many tasks one transaction adds, or hands over: a few milliseconds' work, so that
+// others get their turns (design: no transaction over 1000 rows or 20 ms).
+const pieceSize = 500
 
 // A building is an invocation on its way into the database.
 type building struct {
@@ -151,20 +152,21 @@ func (b *building) piece(tx *store.Tx) error {
 	return b.show(tx)
 }
 
-// task is the share of the n-th target.
+// task is the share of the n-th target. In a large invocation nothing is handed before all of it is
+// there: links that come and go meanwhile are told nothing of it, and it may yet come to nothing.
 func (b *building) task(n int, now time.Time) orderly.Task {
 	p, l, g := b.v.Plan(), b.engine.cfg.Limits, &b.targets[n]
 	t := orderly.NewTask(&b.v, n, g.ID, now)
-	switch {
-	case g.Presence.Link != "":
-		t.Hand(g.Presence.Boot, now, p, l)
-		if !b.large() { // else settle says who gets it
-			b.send = append(b.send, b.message(t, g.Name, g.Presence.Link))
-		}
-	case b.v.WaitForAway || g.Presence.Expected(now, l.Fresh):
-		t.Await(p, l)
-	default:
+	switch linked := g.Presence.Link != ""; {
+	case !linked && !b.v.WaitForAway && !g.Presence.Expected(now, l.Fresh):
 		t.Release(orderly.InstanceNotRunning, now) // T3
+	case b.large():
+		t.Due = now
+	case linked:
+		t.Hand(g.Presence.Boot, now, p, l)
+		b.send = append(b.send, b.message(t, g.Name, g.Presence.Link))
+	default:
+		t.Await(p, l)
 	}
 	return t
 }
@@ -192,13 +194,16 @@ func (b *building) finish(ctx context.Context) error {
 		}
 	}
 	if b.large() {
-		if err := b.step(ctx, (*building).settle); err != nil {
+		if err := b.step(ctx, (*building).show); err != nil {
 			return fmt.Errorf("complete invocation %s: %w", b.v.ID, err)
 		}
 	}
 	b.engine.plans.put(b.v.Seq, b.v.Plan())
 	if f := b.engine.cfg.Observe.Created; f != nil {
 		f(len(b.targets))
+	}
+	if b.large() {
+		b.engine.handOver(ctx, &b.v)
 	}
 	b.engine.send(b.send)
 	return nil
@@ -220,63 +225,22 @@ func (b *building) step(ctx context.Context, part func(*building, *store.Tx) err
 	return err
 }
 
-// settle shows a large invocation. Links that came and went while it was built were not told of it,
-// so its tasks, none of which was sent yet, are handed to the links there are now, and taken back
-// where there is none.
-func (b *building) settle(tx *store.Tx) error {
-	now, err := tx.Contacts(b.v.Seq)
-	if err != nil {
-		return err
-	}
-	gone, err := tx.Orphans(b.v.Seq)
-	if err != nil {
-		return err
-	}
-	var changed []orderly.Task
-	put := func(before, t orderly.Task) {
-		changed = append(changed, t)
-		b.counts = b.counts.Add(orderly.Count(t.State, false).Sub(orderly.Count(before.State, false)))
-		b.due = earlier(b.due, t.Due)
-	}
-	for _, c := range now {
-		t := b.rehand(c, tx.Now)
-		if t.Handed != c.Task.Handed {
-			put(c.Task, t)
+// handOver hands the tasks of a large invocation, which all fell due when it was shown, to the links
+// there are now, a transaction for each thousand. It is not needed for anything but speed: the sweep
+// of any server does the same with what is left when this one dies.
+func (e *Engine) handOver(ctx context.Context, v *orderly.Invocation) {
+	for more := true; more && ctx.Err() == nil; {
+		c, send, err := e.fireDue(ctx, store.Interactive, func(*store.Tx) (int64, time.Time, error) {
+			return v.Seq, e.db.Now(), nil
+		})
+		if err != nil {
+			e.cfg.Log.Error("hand over", "invocation", v.ID, "err", err)
+			return
 		}
+		e.tell(c)
+		e.send(send)
+		more = len(c.saved) == pieceSize
 	}
-	for _, t := range gone {
-		before := t
-		t.Handed = orderly.Boot{} // it was not sent
-		t.Release(orderly.InstanceDeregistered, tx.Now)
-		put(before, t)
-	}
-	if err := tx.SaveTasks(changed); err != nil {
-		return err
-	}
-	// The messages leave now, so their answers are missed from now on.
-	if r := b.engine.cfg.Limits.Resend; len(r) > 0 && !b.due.IsZero() && b.due.Before(tx.Now.Add(r[0])) {
-		b.due = tx.Now.Add(r[0])
-	}
-	return b.show(tx)
-}
-
-// rehand hands a task to the link that its instance has now, with its message, or to nobody.
-func (b *building) rehand(c store.Contact, now time.Time) orderly.Task {
-	t, p, l := c.Task, b.v.Plan(), b.engine.cfg.Limits
-	if c.Presence.Link == "" {
-		if !t.Handed.Zero() {
-			t.Handed, t.Sent, t.Sends = orderly.Boot{}, time.Time{}, 0
-			t.Await(p, l)
-		}
-		return t
-	}
-	if c.Presence.Boot != t.Handed {
-		t.Hand(c.Presence.Boot, now, p, l)
-	}
-	m := b.message(t, c.Name, c.Presence.Link)
-	m.Allowed -= now.Sub(t.Created)
-	b.send = append(b.send, m)
-	return t
 }
 
 // earlier is the earlier of two times, of which the zero time means never.

@@ -93,8 +93,51 @@ func TestLargeInvocationSeesLinksThatComeAndGo(t *testing.T) {
 			cancel()
 			wg.Wait()
 			h.checkHanded(id)
-			h.auditCounters() // its messages left when it was complete, so it is due later than its tasks say
+			h.audit()
+			if n := h.number(`select max(n) from (select count(*) n from tasks group by invocation, created) p`); n > 1000 {
+				t.Errorf("%d tasks were made in one transaction", n) // design 2b rule 17
+			}
+			if n := h.number(`select max(n) from (select count(*) n from tasks where sent > 0 group by invocation, sent) p`); n > 1000 {
+				t.Errorf("%d tasks were handed over in one transaction", n)
+			}
 		}
+	})
+}
+
+// A server that died after it had shown a large invocation leaves it to the sweep of any other: each
+// task goes to the link there is, is waited for, or ends with its instance gone.
+func TestSweepHandsOverWhatADeadServerLeft(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const size = 1500
+		ids := names(size)
+		h.register(ids...)
+		h.connect(boot, ids[:size-2]...) // one is away, and one will be gone
+		var id string
+		h.change(func(tx *store.Tx) error {
+			seq := h.db.NextSeq()
+			id = orderly.NewID("t", region, seq)
+			v := orderly.Invocation{Seq: seq, ID: id, Account: caller.Account, Region: region, Created: tx.Now, Size: size, Repeat: orderly.Once,
+				Delivery: time.Minute, Command: orderly.Command{Seq: seq, ID: "c-" + id, Account: caller.Account, Region: region, Timeout: time.Minute}}
+			tasks := make([]orderly.Task, size)
+			for i, mi := range ids {
+				tasks[i] = orderly.NewTask(&v, i, mi, tx.Now)
+				tasks[i].Due = tx.Now
+			}
+			return errors.Join(tx.AddCommand(v.Command), tx.AddInvocation(v), tx.AddTasks(tasks),
+				tx.Built(seq, orderly.Counts{Pending: size}, orderly.Once, tx.Now), tx.Deregistered(ids[size-1]))
+		})
+		stop := h.run()
+		h.await("all are sent", func() bool { return len(h.messages(engine.SendRun)) >= size-2 })
+		h.await("the sweep is through", func() bool { return h.number(`select count(*) from tasks where due > 0 and due <= created`) == 0 })
+		stop()
+		list := h.tasks(id)
+		if k := list[size-2]; k.State != orderly.Pending || !k.Handed.Zero() {
+			t.Errorf("task of the absent instance is %s, handed to %v; want it waited for", k.State, k.Handed)
+		}
+		if k := list[size-1]; k.State != orderly.Aborted || k.ErrorCode != orderly.InstanceDeregistered {
+			t.Errorf("task of the instance that left = %s/%s, want Aborted/InstanceDeregistered", k.State, k.ErrorCode)
+		}
+		h.audit()
 	})
 }
 

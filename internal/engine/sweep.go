@@ -57,20 +57,12 @@ func (e *Engine) sweep(ctx context.Context) bool {
 	if due, err := e.db.AnyDue(ctx, now); err != nil || !due {
 		return false
 	}
-	var c *change
-	var send []Message
-	found := false
-	err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) error {
-		c, send, found = newChange(), nil, false
+	c, send, err := e.fireDue(ctx, store.Mass, func(tx *store.Tx) (int64, time.Time, error) {
 		seqs, err := tx.DueInvocations(now, 1)
 		if err != nil || len(seqs) == 0 {
-			return err
+			return 0, now, err
 		}
-		if send, err = e.fire(tx, seqs[0], now, c); err != nil {
-			return err
-		}
-		found = len(c.saved) > 0
-		return tx.Redue(seqs[0])
+		return seqs[0], now, nil
 	})
 	if err != nil {
 		e.cfg.Log.Error("sweep", "err", err)
@@ -78,12 +70,29 @@ func (e *Engine) sweep(ctx context.Context) bool {
 	}
 	e.tell(c)
 	e.send(send)
-	return found
+	return len(c.saved) > 0
+}
+
+// fireDue handles, in one transaction, tasks of an invocation that were due at a time; pick says which
+// and when, with 0 for none. The messages are to be sent.
+func (e *Engine) fireDue(ctx context.Context, class store.Class, pick func(*store.Tx) (int64, time.Time, error)) (c *change, send []Message, err error) {
+	err = e.db.Write(ctx, class, func(tx *store.Tx) error {
+		c, send = newChange(), nil
+		seq, at, err := pick(tx)
+		if err != nil || seq == 0 {
+			return err
+		}
+		if send, err = e.fire(tx, seq, at, c); err != nil {
+			return err
+		}
+		return tx.Redue(seq)
+	})
+	return c, send, err
 }
 
 // fire decides about the tasks of one invocation that are due now.
 func (e *Engine) fire(tx *store.Tx, seq int64, now time.Time, c *change) ([]Message, error) {
-	tasks, err := tx.DueTasks(seq, now, maxBatch)
+	tasks, err := tx.DueTasks(seq, now, pieceSize)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +111,12 @@ func (e *Engine) fire(tx *store.Tx, seq int64, now time.Time, c *change) ([]Mess
 	}
 	var send []Message
 	for _, t := range tasks {
-		before, p := t, presence[t.Instance]
+		before := t
+		p, member := presence[t.Instance]
+		if !member && t.Release(orderly.InstanceDeregistered, now) { // it left while the invocation was built
+			c.note(before, t)
+			continue
+		}
 		verdict := t.Fire(now, e.contact(p, now), v.Plan(), e.cfg.Limits)
 		c.note(before, t)
 		if m, ok := e.again(t, p, verdict, &v); ok {

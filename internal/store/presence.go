@@ -126,39 +126,6 @@ func (db *DB) CountLinks(ctx context.Context) (n int, err error) {
 	return n, db.reads.QueryRowContext(ctx, `select count(*) from presence where link <> ''`).Scan(&n)
 }
 
-// A Contact is a live task with what is known of its instance now.
-type Contact struct {
-	Task     orderly.Task
-	Name     string
-	Presence orderly.Presence
-}
-
-// Contacts finds the live tasks of an invocation with their instances, for a change. Tasks of
-// instances that have left the fleet are not among them: see Orphans.
-func (t *Tx) Contacts(seq int64) ([]Contact, error) {
-	rows, err := t.query(`select `+taskColumns+`, i.name, p.link, p.incarnation, p.boot, p.linked, p.heartbeat
-		from tasks t join instances i on i.id = t.instance join presence p on p.instance = t.instance
-		where t.invocation = $1 and t.live = 1 order by t.ordinal`+forShareOf(t, "p"), seq)
-	return collect(rows, err, func(r *sql.Rows) (Contact, error) {
-		var c Contact
-		var linked, heartbeat int64
-		places, finish := taskFields(&c.Task)
-		err := r.Scan(append(places, &c.Name, &c.Presence.Link, &c.Presence.Boot.Incarnation, &c.Presence.Boot.ID, &linked, &heartbeat)...)
-		finish()
-		c.Presence.LinkedAt, c.Presence.Heartbeat = orderly.FromMillis(linked), orderly.FromMillis(heartbeat)
-		return c, err
-	})
-}
-
-// Orphans finds the live tasks of an invocation whose instances have left the fleet, for a change.
-func (t *Tx) Orphans(seq int64) ([]orderly.Task, error) {
-	var w where
-	w.add("t.invocation = ?", seq)
-	w.add("t.live = 1")
-	w.add("not exists (select 1 from presence p where p.instance = t.instance)")
-	return t.tasksWhere(w, 1<<20, t.db.dialect.forUpdate)
-}
-
 // Names finds the names of instances.
 func (t *Tx) Names(ids []string) (map[string]string, error) {
 	found := map[string]string{}
