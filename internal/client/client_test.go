@@ -161,6 +161,19 @@ func (w *world) results(_ context.Context, _ orderly.Caller, req pageRequest) (r
 	return resp, nil
 }
 
+// late answers with two late results, each on a page of its own.
+func (w *world) late(_ context.Context, _ orderly.Caller, req pageRequest) (resp struct {
+	NextToken   string
+	LateResults struct{ LateResult []client.LateResult }
+}, err error) {
+	l := client.LateResult{InvokeId: req.InvokeId, InstanceId: "i-1", Output: client.Text(text(req.ContentEncoding, "out\x00\xff")), Repeats: 2}
+	if req.NextToken == "" {
+		l.InstanceId, resp.NextToken = fmt.Sprint("i-", req.MaxResults), "more"
+	}
+	resp.LateResults.LateResult = []client.LateResult{l}
+	return resp, nil
+}
+
 type managed struct {
 	InstanceId string
 	Connected  bool
@@ -194,7 +207,7 @@ func (w *world) handler() http.Handler {
 	h := rpc.New(rpc.Config{Keys: w, APIs: []rpc.API{{Version: "2014-05-26", Actions: []rpc.Action{
 		rpc.Change("RunCommand", w.run), rpc.Change("StopInvocation", w.stop), rpc.Handle("DescribeInvocations", w.describe),
 		rpc.Handle("DescribeInvocationResults", w.results), rpc.Handle("DescribeManagedInstances", w.machines),
-		rpc.Change("CreateActivation", w.activate),
+		rpc.Handle("DescribeLateResults", w.late), rpc.Change("CreateActivation", w.activate),
 	}}}})
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch status := w.nextOutage(); {
@@ -271,6 +284,10 @@ func TestAllPagesAreRead(t *testing.T) {
 	machines, err := c.DescribeManagedInstances(t.Context(), client.DescribeManagedInstancesRequest{Connected: "true"})
 	if err != nil || len(machines) != 2 || !machines[0].Connected || machines[0].Tags[0].TagValue != "b" || machines[1].InstanceId != "mi-2" {
 		t.Errorf("%+v, %v", machines, err)
+	}
+	late, err := c.DescribeLateResults(t.Context(), client.DescribeLateResultsRequest{InvokeId: "t-1"})
+	if err != nil || len(late) != 2 || late[0].InstanceId != "i-50" || late[1].InstanceId != "i-1" || late[1].Output != "out\x00\xff" || late[1].Repeats != 2 {
+		t.Errorf("%+v, %v", late, err)
 	}
 	if _, err := c.DescribeInvocationResults(t.Context(), client.DescribeInvocationResultsRequest{InstanceId: "stuck"}); err == nil {
 		t.Error("a page that names itself as the next did not end the reading with an error")
