@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"cmd/orderly":       {"server", "cli", "agent", "sim"},
 	"cmd/orderly-agent": {"agent"},
 	"hack/bench":        {"server", "client"},
+	"hack/bench/client": {},
 
 	// put together
 	"server": {"auth", "schedule", "store", "engine", "fleet", "rpc", "ecs", "swas", "console", "events", "client",

@@ -18,28 +18,32 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"golang.org/x/sync/errgroup"
 )
 
 // roles are what this program does as a process beside the one that measures.
 var roles = map[string]func(context.Context, []string) error{
-	"echo-server":  echoServer,
-	"echo-clients": echoClients,
-	"server":       profiledServer,
+	"echo":   echoServer,
+	"server": profiledServer,
 }
 
-const echoSize = 64 // bytes of request and reply
+const echoSize = 64 // bytes of question and answer
 
-// An echo is the bus alone: one connection in the bus's process that asks, and many in another that
-// answer.
-type echo struct{ server, clients *process }
+// An echo is the bus alone: one connection in the bus's process that asks, and n in another that
+// answer. What the bus needs for the same number of connections stands beside what we need.
+type echo struct {
+	n               int
+	tls             bool
+	server, clients *process
+	connected       time.Duration // how long the clients took to connect
+	empty           float64       // memory of the bus before them
+}
 
-func (b *bench) startEcho(ctx context.Context, mode string) (e *echo, err error) {
+// startEcho starts a bus and its clients, as many as n.
+func (b *bench) startEcho(ctx context.Context, n int, mode string) (e *echo, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -48,37 +52,67 @@ func (b *bench) startEcho(ctx context.Context, mode string) (e *echo, err error)
 	if err != nil {
 		return nil, err
 	}
-	n := strconv.Itoa(b.Agents)
-	e = &echo{}
+	e = &echo{n: n, tls: mode == "on"}
 	defer func() {
 		if err != nil {
 			e.stop()
+			err = fmt.Errorf("raw echo: %w", err)
 		}
 	}()
-	if e.server, err = start(ctx, command{path: self, args: []string{"echo-server", "-n", n, "-dir", dir, "-tls", mode}}); err != nil {
+	ca, count := filepath.Join(dir, "ca.pem"), strconv.Itoa(n)
+	if e.server, err = start(ctx, command{path: self, args: []string{"echo", "-n", count, "-ca", ca, "-tls", mode}}); err != nil {
 		return nil, err
 	}
 	url, err := e.server.line(10 * time.Second)
 	if err != nil {
 		return nil, err
 	}
-	if e.clients, err = start(ctx, command{path: self, args: []string{"echo-clients", "-n", n, "-dir", dir, "-url", url}}); err != nil {
+	if e.empty, err = memory(ctx, e.server, 2*time.Second); err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	if e.clients, err = start(ctx, command{path: b.bareClient, args: []string{"-n", count, "-url", url, "-ca", ca}}); err != nil {
 		return nil, err
 	}
 	_, err = e.clients.line(5 * time.Minute)
+	e.connected = time.Since(begin)
 	return e, err
 }
 
-// rate asks every connection once; it is how many answered in a second.
-func (e *echo) rate() (float64, error) {
+// ask asks every client once and returns how long it took until the last answer.
+func (e *echo) ask() (time.Duration, error) {
 	if err := e.server.say("go"); err != nil {
 		return 0, err
 	}
 	text, err := e.server.line(time.Minute)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("raw echo: %w", err)
 	}
-	return strconv.ParseFloat(text, 64)
+	return time.ParseDuration(text)
+}
+
+// rate is how many clients answer in a second, the median of several times.
+func (e *echo) rate(ctx context.Context, times int) (float64, error) {
+	var rates []float64
+	for range times {
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return 0, err
+		}
+		took, err := e.ask()
+		if err != nil {
+			return 0, err
+		}
+		rates = append(rates, float64(e.n)/took.Seconds())
+	}
+	return median(rates), nil
+}
+
+// suffix tells figures with TLS from those without.
+func (e *echo) suffix() string {
+	if e.tls {
+		return ", TLS"
+	}
+	return ""
 }
 
 func (e *echo) stop() {
@@ -90,30 +124,16 @@ func (e *echo) stop() {
 }
 
 // echoServer is a bare bus and the one that asks. For each line of its input it asks every client
-// once and prints the answers in a second.
+// once and prints how long that took.
 func echoServer(ctx context.Context, args []string) error {
-	f := flag.NewFlagSet("echo-server", flag.ContinueOnError)
-	n, dir, mode := f.Int("n", 1, ""), f.String("dir", "", ""), f.String("tls", "off", "")
+	f := flag.NewFlagSet("echo", flag.ContinueOnError)
+	n, ca, mode := f.Int("n", 1, ""), f.String("ca", "", ""), f.String("tls", "off", "")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, MaxPending: 16 << 20}
-	scheme := "nats://"
-	if *mode == "on" {
-		cert, err := certificate(filepath.Join(*dir, "ca.pem"))
-		if err != nil {
-			return err
-		}
-		o.TLS, o.TLSTimeout, scheme = true, 30, "tls://"
-		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
-	}
-	srv, err := server.NewServer(o)
+	srv, url, err := bareBus(*mode, *ca)
 	if err != nil {
 		return err
-	}
-	go srv.Start() // ends with the process
-	if !srv.ReadyForConnections(10 * time.Second) {
-		return errors.New("the bus does not start")
 	}
 	nc, err := nats.Connect("", nats.InProcessServer(srv))
 	if err != nil {
@@ -123,18 +143,41 @@ func echoServer(ctx context.Context, args []string) error {
 	if _, err := nc.ChanSubscribe("answer", answers); err != nil {
 		return err
 	}
-	fmt.Println(scheme + srv.Addr().String())
+	fmt.Println(url)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		rate, err := askAll(ctx, nc, answers, *n)
+		took, err := askAll(ctx, nc, answers, *n)
 		if err != nil {
 			return err
 		}
-		fmt.Println(rate)
+		fmt.Println(took)
 	}
 	return nil
 }
 
-func askAll(ctx context.Context, nc *nats.Conn, answers <-chan *nats.Msg, n int) (float64, error) {
+// bareBus starts a bus without any code of ours and returns its URL; it ends with the process.
+func bareBus(mode, ca string) (*server.Server, string, error) {
+	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, MaxPending: 16 << 20}
+	scheme := "nats://"
+	if mode == "on" {
+		cert, err := certificate(ca)
+		if err != nil {
+			return nil, "", err
+		}
+		o.TLS, o.TLSTimeout, scheme = true, 30, "tls://"
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	}
+	srv, err := server.NewServer(o)
+	if err != nil {
+		return nil, "", err
+	}
+	go srv.Start() // ends with the process
+	if !srv.ReadyForConnections(10 * time.Second) {
+		return nil, "", errors.New("the bus does not start")
+	}
+	return srv, scheme + srv.Addr().String(), nil
+}
+
+func askAll(ctx context.Context, nc *nats.Conn, answers <-chan *nats.Msg, n int) (time.Duration, error) {
 	body := make([]byte, echoSize)
 	begin := time.Now()
 	for i := range n {
@@ -155,40 +198,7 @@ func askAll(ctx context.Context, nc *nats.Conn, answers <-chan *nats.Msg, n int)
 			return 0, ctx.Err()
 		}
 	}
-	return float64(n) / time.Since(begin).Seconds(), nil
-}
-
-// echoClients are n connections that answer.
-func echoClients(quit context.Context, args []string) error {
-	f := flag.NewFlagSet("echo-clients", flag.ContinueOnError)
-	n, dir, url := f.Int("n", 1, ""), f.String("dir", "", ""), f.String("url", "", "")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	opts := []nats.Option{nats.Timeout(30 * time.Second)}
-	if strings.HasPrefix(*url, "tls://") {
-		opts = append(opts, nats.RootCAs(filepath.Join(*dir, "ca.pem")))
-	}
-	var g errgroup.Group
-	g.SetLimit(16)
-	for i := range *n {
-		g.Go(func() error {
-			nc, err := nats.Connect(*url, opts...)
-			if err != nil {
-				return err
-			}
-			if _, err := nc.Subscribe("ask."+strconv.Itoa(i), func(*nats.Msg) { _ = nc.Publish("answer", make([]byte, echoSize)) }); err != nil {
-				return err
-			}
-			return nc.Flush()
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	<-quit.Done()
-	return nil
+	return time.Since(begin), nil
 }
 
 // certificate makes a certificate for this machine, and the file by which clients trust it.

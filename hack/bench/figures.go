@@ -34,7 +34,7 @@ func (b *bench) simulated(ctx context.Context, mode string) error {
 		return err
 	}
 	defer p.server.stop()
-	empty, err := p.memory(ctx, 2*time.Second)
+	empty, err := memory(ctx, p.server, 2*time.Second)
 	if err != nil {
 		return err
 	}
@@ -44,34 +44,49 @@ func (b *bench) simulated(ctx context.Context, mode string) error {
 		return err
 	}
 	defer fleet.stop()
-	b.add(figure{Name: "register and connect all" + suffix(mode), Unit: "s"}, 0, time.Since(begin).Seconds())
-	if b.wants("memory") {
-		full, err := p.memory(ctx, b.Settle)
-		if err != nil {
+	took := time.Since(begin)
+	e, err := b.startEcho(ctx, b.Agents, mode)
+	if err != nil {
+		return err
+	}
+	defer e.stop()
+	var ours, bare float64
+	if b.wants("memory") { // before the first question, for whoever was asked takes more
+		if ours, bare, err = b.idleMemory(ctx, p, e); err != nil {
 			return err
 		}
-		limit := map[string]float64{"off": kbPlain, "on": kbTLS}[mode]
-		b.add(figure{Name: "server memory for each idle agent" + suffix(mode), Unit: "KB"}, limit, (full-empty)/1000/float64(b.Agents))
+	}
+	echo, err := e.rate(ctx, b.Runs)
+	if err != nil {
+		return err
+	}
+	b.add(figure{Name: "register and connect all" + e.suffix(), Unit: "s", Raw: e.connected.Seconds(), Echo: echo}, 0, took.Seconds())
+	if b.wants("memory") {
+		limit := map[bool]float64{false: kbPlain, true: kbTLS}[e.tls]
+		each := func(bytes float64) float64 { return bytes / 1000 / float64(b.Agents) }
+		b.add(figure{Name: "server memory for each idle agent" + e.suffix(), Unit: "KB", Raw: each(bare - e.empty), Echo: echo}, limit, each(ours-empty))
 	}
 	if b.wants("tasks") {
-		return b.tasks(ctx, p, fleet, mode)
+		return b.tasks(ctx, p, fleet, e)
 	}
 	return nil
 }
 
-func suffix(mode string) string {
-	if mode == "on" {
-		return ", TLS"
+// idleMemory is what the server and the bare bus have resident, after a while without work.
+func (b *bench) idleMemory(ctx context.Context, p *place, e *echo) (ours, bare float64, err error) {
+	if ours, err = memory(ctx, p.server, b.Settle); err != nil {
+		return 0, 0, err
 	}
-	return ""
+	bare, err = memory(ctx, e.server, 0)
+	return ours, bare, err
 }
 
-// memory is what the server has resident, after a while.
-func (p *place) memory(ctx context.Context, after time.Duration) (float64, error) {
+// memory is what a process has resident, after a while.
+func memory(ctx context.Context, p *process, after time.Duration) (float64, error) {
 	if err := pause(ctx, after); err != nil {
 		return 0, err
 	}
-	return resident(p.server.pid())
+	return resident(p.pid())
 }
 
 // startFleet starts the simulated agents and waits until they are connected.
@@ -91,35 +106,43 @@ func (b *bench) startFleet(ctx context.Context, p *place, mode string) (*process
 	return fleet, nil
 }
 
-// A sample is one command on all simulated agents.
-type sample struct{ echo, rate, server, sim float64 }
+// A sample is one echo of the bus alone and one command on all simulated agents.
+type sample struct{ echo, task flow }
+
+// A flow is how many went through in a second, and what both ends computed for each, in µs.
+type flow struct{ rate, server, clients float64 }
 
 // tasks measures how many tasks go through the whole in a second, and what both ends compute for
 // each; before every command comes the echo of the bus alone.
-func (b *bench) tasks(ctx context.Context, p *place, fleet *process, mode string) error {
-	e, err := b.startEcho(ctx, mode)
-	if err != nil {
-		return fmt.Errorf("raw echo: %w", err)
-	}
-	defer e.stop()
+func (b *bench) tasks(ctx context.Context, p *place, fleet *process, e *echo) error {
 	if b.profile != "" {
 		if err := p.server.say("profile"); err != nil {
 			return err
 		}
 	}
-	var echoes, rates, server, sim []float64
+	var samples []sample
 	for range b.Runs {
 		s, err := b.sample(ctx, p, fleet, e)
 		if err != nil {
 			return err
 		}
-		echoes, rates = append(echoes, s.echo), append(rates, s.rate)
-		server, sim = append(server, s.server), append(sim, s.sim)
+		samples = append(samples, s)
 	}
-	b.add(figure{Name: "raw echo of the bus" + suffix(mode), Unit: "echoes/s"}, 0, echoes...)
-	b.add(figure{Name: "tasks through the whole" + suffix(mode), Unit: "tasks/s", Echo: median(echoes)}, tasksPerSecond, rates...)
-	b.add(figure{Name: "server computes for each task" + suffix(mode), Unit: "µs"}, 0, server...)
-	b.add(figure{Name: "simulator computes for each task" + suffix(mode), Unit: "µs"}, 0, sim...)
+	for _, f := range []struct {
+		name, unit string
+		limit      float64
+		of         func(flow) float64
+	}{
+		{"tasks through the whole", "tasks/s", tasksPerSecond, func(f flow) float64 { return f.rate }},
+		{"server computes for each task", "µs", 0, func(f flow) float64 { return f.server }},
+		{"simulator computes for each task", "µs", 0, func(f flow) float64 { return f.clients }},
+	} {
+		var raw, tasks, rates []float64
+		for _, s := range samples {
+			raw, tasks, rates = append(raw, f.of(s.echo)), append(tasks, f.of(s.task)), append(rates, s.echo.rate)
+		}
+		b.add(figure{Name: f.name + e.suffix(), Unit: f.unit, Raw: median(raw), Echo: median(rates)}, f.limit, tasks...)
+	}
 	return nil
 }
 
@@ -127,25 +150,29 @@ func (b *bench) sample(ctx context.Context, p *place, fleet *process, e *echo) (
 	if err := pause(ctx, time.Second); err != nil {
 		return s, err
 	}
-	if s.echo, err = e.rate(); err != nil {
+	if s.echo, err = flowOf(b.Agents, e.server, e.clients, e.ask); err != nil {
 		return s, err
 	}
-	before, err := cpuTimes(p.server, fleet)
+	s.task, err = flowOf(b.Agents, p.server, fleet, func() (time.Duration, error) { return p.invoke(ctx, "true", 10*time.Millisecond) })
+	return s, err
+}
+
+// flowOf has n go through server and clients.
+func flowOf(n int, server, clients *process, pass func() (time.Duration, error)) (l flow, err error) {
+	before, err := cpuTimes(server, clients)
 	if err != nil {
-		return s, err
+		return l, err
 	}
-	took, err := p.invoke(ctx, "true", 10*time.Millisecond)
+	took, err := pass()
 	if err != nil {
-		return s, err
+		return l, err
 	}
-	after, err := cpuTimes(p.server, fleet)
+	after, err := cpuTimes(server, clients)
 	if err != nil {
-		return s, err
+		return l, err
 	}
-	n := float64(b.Agents)
-	s.rate = n / took.Seconds()
-	s.server, s.sim = (after[0]-before[0]).Seconds()*1e6/n, (after[1]-before[1]).Seconds()*1e6/n
-	return s, nil
+	each := func(i int) float64 { return (after[i] - before[i]).Seconds() * 1e6 / float64(n) }
+	return flow{rate: float64(n) / took.Seconds(), server: each(0), clients: each(1)}, nil
 }
 
 func cpuTimes(list ...*process) ([]time.Duration, error) {
@@ -159,7 +186,8 @@ func cpuTimes(list ...*process) ([]time.Duration, error) {
 	return times, nil
 }
 
-// realAgents measures a command on many real agents, as the user of the command line sees it.
+// realAgents measures a command on many real agents, as the user of the command line sees it. Raw is
+// the echo over as many connections.
 func (b *bench) realAgents(ctx context.Context) error {
 	p, err := b.open(ctx, "on")
 	if err != nil {
@@ -171,27 +199,38 @@ func (b *bench) realAgents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e, err := b.startEcho(ctx, b.Real, "on")
+	if err != nil {
+		return err
+	}
+	defer e.stop()
 	if err := pause(ctx, 5*time.Second); err != nil {
 		return err
 	}
-	var seconds []float64
+	var raw, seconds []float64
 	for range b.Runs {
+		asked, err := e.ask()
+		if err != nil {
+			return err
+		}
 		begin := time.Now()
 		text, err := command{path: filepath.Join(b.bin, "orderly"), args: []string{"run", "--all", "--json", "--", "echo hello"}, env: p.env()}.output(ctx)
 		took := time.Since(begin)
 		if err := errors.Join(err, checkOutputs(text, b.Real)); err != nil {
 			return err
 		}
-		seconds = append(seconds, took.Seconds())
+		raw, seconds = append(raw, asked.Seconds()), append(seconds, took.Seconds())
 		if err := pause(ctx, time.Second); err != nil {
 			return err
 		}
 	}
-	b.add(figure{Name: fmt.Sprintf("echo hello on %d real agents, TLS", b.Real), Unit: "s"}, realSeconds, seconds...)
+	f := figure{Name: fmt.Sprintf("echo hello on %d real agents, TLS", b.Real), Unit: "s", Raw: median(raw), Echo: float64(b.Real) / median(raw)}
+	b.add(f, realSeconds, seconds...)
 	return nil
 }
 
-// oneAgent measures the way to one idle agent and back, and the agent's size.
+// oneAgent measures the way to one idle agent and back, and the agent's size, beside the echo over
+// one connection and the program at its other end.
 func (b *bench) oneAgent(ctx context.Context) error {
 	p, err := b.open(ctx, "on")
 	if err != nil {
@@ -203,43 +242,65 @@ func (b *bench) oneAgent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e, err := b.startEcho(ctx, 1, "on")
+	if err != nil {
+		return err
+	}
+	defer e.stop()
 	if b.wants("agent") {
-		if err := b.agentSize(ctx, agents[0].pid()); err != nil {
+		if err := b.agentSize(ctx, agents[0], e); err != nil {
 			return err
 		}
 	}
-	if !b.wants("idle") {
-		return nil
+	if b.wants("idle") {
+		return b.idle(ctx, p, e)
 	}
-	var millis []float64
+	return nil
+}
+
+func (b *bench) idle(ctx context.Context, p *place, e *echo) error {
+	var raw, millis []float64
 	for range idleRuns {
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+		asked, err := e.ask()
+		if err != nil {
 			return err
 		}
 		took, err := p.invoke(ctx, "true", time.Millisecond)
 		if err != nil {
 			return err
 		}
-		millis = append(millis, took.Seconds()*1000)
+		raw, millis = append(raw, asked.Seconds()*1000), append(millis, took.Seconds()*1000)
 	}
-	b.add(figure{Name: "one idle real agent, sh -c true, TLS", Unit: "ms"}, idleMillis, millis...)
+	b.add(figure{Name: "one idle real agent, sh -c true, TLS", Unit: "ms", Raw: median(raw), Echo: 1000 / median(raw)}, idleMillis, millis...)
 	return nil
 }
 
-func (b *bench) agentSize(ctx context.Context, pid int) error {
-	info, err := os.Stat(filepath.Join(b.bin, "orderly-agent"))
+func (b *bench) agentSize(ctx context.Context, agent *process, e *echo) error {
+	ours, err := memory(ctx, agent, min(b.Settle, 30*time.Second))
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: "orderly-agent, file", Unit: "MB"}, agentFileMB, float64(info.Size())/1e6)
-	if err := pause(ctx, min(b.Settle, 30*time.Second)); err != nil {
-		return err
-	}
-	bytes, err := resident(pid)
+	bare, err := memory(ctx, e.clients, 0)
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: "orderly-agent, resident when idle", Unit: "MB"}, agentResidentMB, bytes/1e6)
+	echo, err := e.rate(ctx, idleRuns)
+	if err != nil {
+		return err
+	}
+	var files [2]float64
+	for i, p := range []*process{agent, e.clients} {
+		info, err := os.Stat(p.cmd.Path)
+		if err != nil {
+			return err
+		}
+		files[i] = float64(info.Size()) / 1e6
+	}
+	b.add(figure{Name: "orderly-agent, file", Unit: "MB", Raw: files[1], Echo: echo}, agentFileMB, files[0])
+	b.add(figure{Name: "orderly-agent, resident when idle", Unit: "MB", Raw: bare / 1e6, Echo: echo}, agentResidentMB, ours/1e6)
 	return nil
 }
 

@@ -1,7 +1,7 @@
 // Command bench measures what we promise: a fleet on one server, the server's memory, real agents
 // and their size. It builds the programs, starts them as processes of their own, and prints a table;
-// the same goes to a JSON file. Beside what goes over the message bus stands the raw echo of the bus
-// in the same run, without any of our code, so that a slow or busy machine shows.
+// the same goes to a JSON file. Beside each figure stands what a bare message bus and bare clients need
+// for as much in the same run, without any of our code, so that a slow or busy machine shows.
 //
 //	go run ./hack/bench [-n 10000] [-only tasks,memory,real,idle,agent] [-tls both] [-out bench/bench.json]
 //
@@ -24,16 +24,17 @@ import (
 
 // settings are what a run measures and how.
 type settings struct {
-	Agents  int           `json:"agents"`
-	Real    int           `json:"realAgents"`
-	Runs    int           `json:"runs"`
-	Settle  time.Duration `json:"settleNanoseconds"`
-	Only    []string      `json:"only"`
-	TLS     string        `json:"tls"`
-	Sync    string        `json:"sqliteSynchronous"`
-	bin     string
-	out     string
-	profile string
+	Agents     int           `json:"agents"`
+	Real       int           `json:"realAgents"`
+	Runs       int           `json:"runs"`
+	Settle     time.Duration `json:"settleNanoseconds"`
+	Only       []string      `json:"only"`
+	TLS        string        `json:"tls"`
+	Sync       string        `json:"sqliteSynchronous"`
+	bin        string
+	bareClient string
+	out        string
+	profile    string
 }
 
 // parts are what can be measured, in this order.
@@ -64,12 +65,17 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	bin := filepath.Join(dir, "bin")
 	if s.bin == "" {
-		s.bin = filepath.Join(dir, "bin")
-		if err := build(ctx, s.bin); err != nil {
+		s.bin = bin
+		if err := build(ctx, bin, "./cmd/orderly", "./cmd/orderly-agent"); err != nil {
 			return err
 		}
 	}
+	if err := build(ctx, bin, "./hack/bench/client"); err != nil {
+		return err
+	}
+	s.bareClient = filepath.Join(bin, "client")
 	b := &bench{settings: s, dir: dir, Machine: describeMachine(ctx), Started: time.Now().UTC()}
 	err = b.measure(ctx)
 	_, printed := os.Stdout.WriteString(b.table())

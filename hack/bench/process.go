@@ -107,10 +107,10 @@ func (c command) output(ctx context.Context) (string, error) {
 	return string(text), err
 }
 
-// build makes the programs as they are shipped.
-func build(ctx context.Context, bin string) error {
+// build makes programs as they are shipped.
+func build(ctx context.Context, bin string, packages ...string) error {
 	_, err := command{
-		path: "go", args: []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", bin + "/", "./cmd/orderly", "./cmd/orderly-agent"},
+		path: "go", args: append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", bin + "/"}, packages...),
 		env: []string{"CGO_ENABLED=0"},
 	}.output(ctx)
 	return err

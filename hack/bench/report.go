@@ -36,15 +36,17 @@ type machine struct {
 }
 
 // A figure is one measured number. Load is the machine's load average when it was taken: more than
-// the programs account for means that others worked there too.
+// the programs account for means that others worked there too. Raw is what the bare bus needs for as
+// much in the same run, in the same unit; Echo is how many of its connections answer in a second.
 type figure struct {
 	Name   string    `json:"name"`
 	Unit   string    `json:"unit"`
 	Value  float64   `json:"value"`
 	Runs   []float64 `json:"runs,omitempty"`
 	Target string    `json:"target"`
-	OK     *bool     `json:"ok,omitempty"`   // nil without a target
-	Echo   float64   `json:"echo,omitempty"` // raw echoes of the bus in a second, same connections
+	OK     *bool     `json:"ok,omitempty"` // nil without a target
+	Raw    float64   `json:"raw"`
+	Echo   float64   `json:"rawEchoesPerSecond"`
 	Load   string    `json:"load"`
 }
 
@@ -89,19 +91,17 @@ func (b *bench) table() string {
 	m := b.Machine
 	fmt.Fprintf(&head, "\n%s, %d cores, %d MB, %s, %s, commit %s\n", m.CPU, m.Cores, m.MemoryMB, m.System, m.Go, m.Commit)
 	fmt.Fprintf(&head, "%d simulated agents, %d real ones, median of %d runs, SQLite synchronous=%s\n\n", b.Agents, b.Real, b.Runs, b.Sync)
-	rows.WriteString("FIGURE\tMEASURED\tTARGET\t\tRAW ECHO/s\tLOWEST\tHIGHEST\tLOAD\n")
+	rows.WriteString("FIGURE\tMEASURED\tTARGET\t\tRAW NATS\tECHOES/s\tLOWEST\tHIGHEST\tLOAD\n")
 	for _, f := range b.Figures {
-		verdict, echo, low, high := "", "", "", ""
+		verdict, low, high := "", "", ""
 		if f.OK != nil {
 			verdict = map[bool]string{true: "ok", false: "missed"}[*f.OK]
-		}
-		if f.Echo > 0 {
-			echo = short(f.Echo)
 		}
 		if len(f.Runs) > 0 {
 			low, high = short(slices.Min(f.Runs)), short(slices.Max(f.Runs))
 		}
-		fmt.Fprintf(&rows, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, short(f.Value), f.Unit, f.Target, verdict, echo, low, high, f.Load)
+		fmt.Fprintf(&rows, "%s\t%s %s\t%s\t%s\t%s %s\t%s\t%s\t%s\t%s\n",
+			f.Name, short(f.Value), f.Unit, f.Target, verdict, short(f.Raw), f.Unit, short(f.Echo), low, high, f.Load)
 	}
 	t := tabwriter.NewWriter(&head, 0, 0, 2, ' ', 0)
 	_, _ = t.Write([]byte(rows.String())) // a strings.Builder takes all
