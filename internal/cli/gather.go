@@ -27,18 +27,27 @@ type Result struct {
 	Started   string `json:"started"`  // UTC; "" for never
 	Finished  string `json:"finished"` // the same
 	Dropped   int64  `json:"dropped"`  // bytes of output that were not kept, before those that were
+
+	Late     bool   `json:"late,omitempty"`     // it came after what is said of the machine had been settled
+	Repeats  int    `json:"repeats,omitempty"`  // of a late one: which run it is of, 1 for the first
+	Received string `json:"received,omitempty"` // of a late one: when it came, UTC
 }
 
-// gather fetches the results of an invocation, in the order of its targets, and the machines' names.
-// What inv tells of its machines lets it ask for everything at once.
-func (s *Session) gather(ctx context.Context, inv *client.Invocation) ([]Result, error) {
+// gather fetches the results of an invocation, in the order of its targets, those that came late, and
+// the machines' names. What inv tells of its machines lets it ask for everything at once.
+func (s *Session) gather(ctx context.Context, inv *client.Invocation) (Report, error) {
 	var rows []client.InvocationResult
+	var late []client.LateResult
 	var names map[string]string
 	known := inv.InvokeInstances.InvokeInstance
 	whole := len(known) < embedded
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		rows, err = s.results(gctx, inv.InvokeId, len(known))
+		return err
+	})
+	g.Go(func() (err error) {
+		late, err = s.api.DescribeLateResults(gctx, client.DescribeLateResultsRequest{InvokeId: inv.InvokeId})
 		return err
 	})
 	g.Go(func() (err error) {
@@ -52,13 +61,16 @@ func (s *Session) gather(ctx context.Context, inv *client.Invocation) ([]Result,
 		names, err = s.names(ctx, ids(rows, func(r *client.InvocationResult) string { return r.InstanceId }))
 	}
 	if err != nil {
-		return nil, err
+		return Report{}, err
 	}
-	list := make([]Result, len(rows))
+	r := Report{InvokeID: inv.InvokeId, Results: make([]Result, len(rows)), Late: make([]Result, len(late))}
 	for i := range rows {
-		list[i] = result(&rows[i], names)
+		r.Results[i] = result(&rows[i], names)
 	}
-	return list, nil
+	for i := range late {
+		r.Late[i] = lateResult(&late[i], names)
+	}
+	return r, nil
 }
 
 func ids[T any](list []T, id func(*T) string) []string {
@@ -69,16 +81,28 @@ func ids[T any](list []T, id func(*T) string) []string {
 	return all
 }
 
-// result joins a row with the name of its machine; one that is no longer registered has its ID.
+// result joins a row with the name of its machine.
 func result(r *client.InvocationResult, names map[string]string) Result {
-	name := names[r.InstanceId]
-	if name == "" {
-		name = r.InstanceId
-	}
 	return Result{
-		Instance: r.InstanceId, Name: name, Status: r.InvocationStatus, ExitCode: r.ExitCode, ErrorCode: r.ErrorCode, ErrorInfo: r.ErrorInfo,
+		Instance: r.InstanceId, Name: nameOf(r.InstanceId, names), Status: r.InvocationStatus, ExitCode: r.ExitCode, ErrorCode: r.ErrorCode, ErrorInfo: r.ErrorInfo,
 		Output: string(r.Output), Started: r.StartTime, Finished: r.FinishedTime, Dropped: r.Dropped,
 	}
+}
+
+func lateResult(l *client.LateResult, names map[string]string) Result {
+	return Result{
+		Instance: l.InstanceId, Name: nameOf(l.InstanceId, names), Status: l.InvocationStatus, ExitCode: l.ExitCode, ErrorCode: l.ErrorCode, ErrorInfo: l.ErrorInfo,
+		Output: string(l.Output), Started: l.StartTime, Finished: l.FinishedTime, Dropped: l.Dropped,
+		Late: true, Repeats: l.Repeats, Received: l.ReceivedTime,
+	}
+}
+
+// nameOf is the name of a machine; one that is no longer registered has its ID.
+func nameOf(id string, names map[string]string) string {
+	if name := names[id]; name != "" {
+		return name
+	}
+	return id
 }
 
 // A resultsRequest asks for one page by its number, so that pages can be asked for at once.

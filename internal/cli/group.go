@@ -26,6 +26,7 @@ func (r *Result) outcome() outcome {
 type group struct {
 	outcome
 	names []string
+	of    []*Result // more than machines, when one has several that came late
 }
 
 // groups puts machines with the same outcome together: what succeeded first, the larger before the
@@ -33,15 +34,25 @@ type group struct {
 func groups(results []Result) []group {
 	var list []group
 	at := map[outcome]int{}
+	type member struct {
+		group          int
+		instance, name string
+	}
+	seen := map[member]bool{}
 	for i := range results {
-		o := results[i].outcome()
+		r := &results[i]
+		o := r.outcome()
 		n, ok := at[o]
 		if !ok {
 			n = len(list)
 			at[o] = n
 			list = append(list, group{outcome: o})
 		}
-		list[n].names = append(list[n].names, results[i].Name)
+		list[n].of = append(list[n].of, r)
+		if m := (member{n, r.Instance, r.Name}); !seen[m] {
+			seen[m] = true
+			list[n].names = append(list[n].names, r.Name)
+		}
 	}
 	for i := range list {
 		slices.SortFunc(list[i].names, natural)
@@ -63,6 +74,11 @@ func (o *outcome) verdict() string {
 	if o.status == "Success" {
 		return ""
 	}
+	return o.ending()
+}
+
+// ending says how it ended.
+func (o *outcome) ending() string {
 	var b strings.Builder
 	b.WriteString(o.status)
 	if o.exitCode >= 0 {
@@ -85,16 +101,18 @@ const (
 
 // title is the line above what a group printed.
 func (g *group) title() string {
+	if v := g.verdict(); v != "" {
+		return g.members() + ": " + v
+	}
+	return g.members()
+}
+
+func (g *group) members() string {
 	line := machines(len(g.names)) + ": "
 	if len(g.names) > namesAll {
-		line += fmt.Sprintf("%s, … (and %d more)", strings.Join(g.names[:namesFew], ", "), len(g.names)-namesFew)
-	} else {
-		line += strings.Join(g.names, ", ")
+		return line + fmt.Sprintf("%s, … (and %d more)", strings.Join(g.names[:namesFew], ", "), len(g.names)-namesFew)
 	}
-	if v := g.verdict(); v != "" {
-		line += ": " + v
-	}
-	return line
+	return line + strings.Join(g.names, ", ")
 }
 
 func machines(n int) string {

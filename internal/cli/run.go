@@ -83,14 +83,13 @@ func (s *Session) Stop(ctx context.Context, id string, instances []string) error
 // report fetches the results of an invocation and shows them; the time since started too, unless
 // that is zero.
 func (s *Session) report(ctx context.Context, inv *client.Invocation, started time.Time, asJSON bool) error {
-	results, err := s.gather(ctx, inv)
+	r, err := s.gather(ctx, inv)
 	if err != nil {
 		if ctx.Err() != nil {
 			return detached(Interrupted, errors.New("interrupted"), inv.InvokeId)
 		}
 		return refused(ctx, err)
 	}
-	r := Report{InvokeID: inv.InvokeId, Results: results}
 	if !started.IsZero() {
 		r.Took = time.Since(started)
 	}

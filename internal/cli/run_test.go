@@ -20,6 +20,7 @@ import (
 // what became of them.
 type service struct {
 	machines int
+	late     int // results that came late, two for each of the first machines
 	mu       sync.Mutex
 	counted  bool
 	failing  map[string]int // statuses for the next answers, by action
@@ -39,7 +40,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answers := map[string]func(*http.Request) object{
 		"RunCommand": func(*http.Request) object { return object{"InvokeId": "t-1"} }, "DescribeInvocations": s.invocation,
-		"DescribeInvocationResults": s.results, "DescribeManagedInstances": names,
+		"DescribeInvocationResults": s.results, "DescribeManagedInstances": names, "DescribeLateResults": s.lateResults,
 	}
 	_ = json.NewEncoder(w).Encode(answers[action](r))
 }
@@ -73,6 +74,22 @@ func (s *service) results(r *http.Request) object {
 		list = append(list, object{"InstanceId": fmt.Sprint("mi-", i), "InvocationStatus": "Success", "ExitCode": 0, "Output": "b2sK"})
 	}
 	return object{"Invocation": object{"TotalCount": s.machines, "InvocationResults": object{"InvocationResult": list}}}
+}
+
+// lateResults are on pages of one.
+func (s *service) lateResults(r *http.Request) object {
+	n, _ := strconv.Atoi(r.FormValue("NextToken"))
+	if n >= s.late {
+		return object{"LateResults": object{"LateResult": []object{}}}
+	}
+	next := ""
+	if n+1 < s.late {
+		next = fmt.Sprint(n + 1)
+	}
+	return object{"NextToken": next, "LateResults": object{"LateResult": []object{{
+		"InstanceId": fmt.Sprint("mi-", n/2), "InvocationStatus": "Failed", "ExitCode": 7, "ErrorCode": "ExitCodeNonzero", "Output": "b2sK", "Repeats": n + 1,
+		"StartTime": "2026-01-02T03:04:00Z", "FinishedTime": fmt.Sprintf("2026-01-02T03:05:0%dZ", n), "ReceivedTime": fmt.Sprintf("2026-01-02T04:00:0%dZ", n),
+	}}}}
 }
 
 func names(r *http.Request) object {
@@ -121,6 +138,24 @@ func TestAllMachinesAreShownHoweverMany(t *testing.T) {
 	}
 }
 
+// LATE-2: what came late is shown behind the results, changes no verdict, and is told apart.
+func TestLateResultsAreShown(t *testing.T) {
+	s, out, _ := open(t, &service{machines: 3, late: 3})
+	if err := s.Results(t.Context(), "t-1", 0, false); err != nil {
+		t.Errorf("%v, want success: late results are not the machines' own", err)
+	}
+	golden(t, "late-results", out.Bytes())
+	out.Reset()
+	if err := s.Results(t.Context(), "t-1", 0, true); err != nil {
+		t.Error(err)
+	}
+	golden(t, "late-results-json", out.Bytes())
+	out.Reset()
+	if err := s.Run(t.Context(), cli.Run{Command: "true", All: true, JSON: true}); err != nil || strings.Count(out.String(), `"late":true`) != 3 {
+		t.Errorf("%v and %s, want three late results", err, out)
+	}
+}
+
 func TestExitsSayWhatHappened(t *testing.T) {
 	for _, c := range []struct {
 		failing string
@@ -130,6 +165,7 @@ func TestExitsSayWhatHappened(t *testing.T) {
 		{"RunCommand", cli.Refused, "Forbidden: You may not. (request r-1)"},
 		{"DescribeInvocations", cli.Refused, "Forbidden"},
 		{"DescribeInvocationResults", cli.Refused, "Forbidden"},
+		{"DescribeLateResults", cli.Refused, "Forbidden"},
 		{"DescribeManagedInstances", cli.Refused, "Forbidden"},
 	} {
 		s, out, _ := open(t, &service{machines: 3, failing: map[string]int{c.failing: 403}})

@@ -12,11 +12,12 @@ import (
 type Report struct {
 	InvokeID string
 	Results  []Result
+	Late     []Result      // came after their machines' Results were settled, and are counted nowhere
 	Took     time.Duration // from the start of the program; 0 is not shown
 }
 
 // Show writes a report: for people, with machines of the same outcome together, or as one JSON
-// object for each machine. Anything but success everywhere is an [*Exit].
+// object for each machine and one more for each result that came late. Anything but success everywhere is an [*Exit].
 func (s *Session) Show(r Report, asJSON bool) error {
 	var text strings.Builder
 	var t tally
@@ -25,8 +26,12 @@ func (s *Session) Show(r Report, asJSON bool) error {
 	}
 	if asJSON {
 		writeJSON(&text, r.Results)
+		writeJSON(&text, r.Late)
 	} else {
-		s.writeGroups(&text, r.Results)
+		for _, g := range groups(r.Results) {
+			s.writeGroup(&text, g.title(), &g)
+		}
+		s.writeLate(&text, r.Late)
 		text.WriteString(s.paint(t.colour(), t.String()) + r.footnote() + "\n")
 	}
 	if _, err := s.Out.Write([]byte(text.String())); err != nil {
@@ -49,21 +54,20 @@ func writeJSON(text *strings.Builder, results []Result) {
 	}
 }
 
-func (s *Session) writeGroups(text *strings.Builder, results []Result) {
-	for _, g := range groups(results) {
-		var t tally
-		t.add(g.status)
-		text.WriteString(s.paint(t.colour(), g.title()) + "\n")
-		if g.dropped > 0 {
-			fmt.Fprintf(text, "(the first %d bytes were not kept)\n", g.dropped)
-		}
-		output := s.visible(g.output)
-		text.WriteString(output)
-		if output != "" && !strings.HasSuffix(output, "\n") {
-			text.WriteString("\n")
-		}
+func (s *Session) writeGroup(text *strings.Builder, title string, g *group) {
+	var t tally
+	t.add(g.status)
+	text.WriteString(s.paint(t.colour(), title) + "\n")
+	text.WriteString(g.when())
+	if g.dropped > 0 {
+		fmt.Fprintf(text, "(the first %d bytes were not kept)\n", g.dropped)
+	}
+	output := s.visible(g.output)
+	text.WriteString(output)
+	if output != "" && !strings.HasSuffix(output, "\n") {
 		text.WriteString("\n")
 	}
+	text.WriteString("\n")
 }
 
 // String is the last line: what became of all.

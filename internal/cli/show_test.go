@@ -43,6 +43,23 @@ func mixed() []cli.Result {
 		cli.Result{Name: "slow", Status: "Timeout", Output: "beginning\n"})
 }
 
+// lateOnes are late results of a fleet, in every way that they come.
+func lateOnes() []cli.Result {
+	list := []cli.Result{
+		{Status: "Success", ExitCode: code(0), Output: "late\n", Started: "2026-01-02T03:04:05Z", Finished: "2026-01-02T03:05:00Z"},
+		{Status: "Success", ExitCode: code(0), Output: "late\n", Started: "2026-01-02T03:04:01Z", Finished: "2026-01-02T03:06:00Z"},
+		{Status: "Terminated", ExitCode: code(143), Output: "\x1b[2Jcut", Dropped: 9, Started: "2026-01-02T03:04:01Z", Finished: "2026-01-02T03:06:00Z"},
+		{Status: "Error", ErrorCode: "ClientRestarted", ErrorInfo: "It restarted.", Finished: "2026-01-02T03:04:05Z"},
+	}
+	for i := range list {
+		r := &list[i]
+		r.Instance, r.Name, r.Late, r.Repeats, r.Received = fmt.Sprint("mi-", i), fmt.Sprint("web-", i), true, 1, fmt.Sprintf("2026-01-02T04:0%d:00Z", i)
+	}
+	again := list[0] // by the same machine
+	again.Repeats, again.Finished, again.Received = 2, "2026-01-02T03:07:00Z", "2026-01-02T04:09:00Z"
+	return append(list, again)
+}
+
 func TestReports(t *testing.T) {
 	terminal := cli.Session{Terminal: true, Colour: true}
 	hostile := fleet(1, "\x1b]0;owned\a\x1b[2J\r\nover\rwritten\u009b1m\x7f\tübung\n")
@@ -51,24 +68,29 @@ func TestReports(t *testing.T) {
 		name    string
 		session cli.Session
 		results []cli.Result
+		late    []cli.Result
 		json    bool
 		code    int
 	}{
-		{"same", cli.Session{}, fleet(42, "Linux\n"), false, 0},
-		{"one", cli.Session{}, fleet(1, ""), false, 0},
-		{"none", cli.Session{}, nil, false, 0},
-		{"five", cli.Session{}, fleet(5, "no newline"), false, 0},
-		{"mixed", cli.Session{}, mixed(), false, cli.SomeFailed},
-		{"colours", terminal, mixed(), false, cli.SomeFailed},
-		{"unended", terminal, unended, false, cli.GaveUp},
-		{"hostile-terminal", terminal, hostile, false, 0},
-		{"hostile-file", cli.Session{}, hostile, false, 0},
-		{"json", terminal, append(mixed()[10:], hostile...), true, cli.SomeFailed},
+		{"same", cli.Session{}, fleet(42, "Linux\n"), nil, false, 0},
+		{"one", cli.Session{}, fleet(1, ""), nil, false, 0},
+		{"none", cli.Session{}, nil, nil, false, 0},
+		{"five", cli.Session{}, fleet(5, "no newline"), nil, false, 0},
+		{"mixed", cli.Session{}, mixed(), nil, false, cli.SomeFailed},
+		{"colours", terminal, mixed(), nil, false, cli.SomeFailed},
+		{"unended", terminal, unended, nil, false, cli.GaveUp},
+		{"hostile-terminal", terminal, hostile, nil, false, 0},
+		{"hostile-file", cli.Session{}, hostile, nil, false, 0},
+		{"json", terminal, append(mixed()[10:], hostile...), nil, true, cli.SomeFailed},
+		{"late", cli.Session{}, fleet(2, "ok\n"), lateOnes(), false, 0},
+		{"late-colours", terminal, mixed()[11:13], lateOnes()[2:4], false, cli.SomeFailed},
+		{"late-one", cli.Session{}, fleet(2, "ok\n"), lateOnes()[:1], false, 0},
+		{"late-json", cli.Session{}, fleet(1, "ok\n"), lateOnes()[2:4], true, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
 			c.session.Out = &out
-			err := c.session.Show(cli.Report{InvokeID: "t-hz01", Results: c.results, Took: 1234 * time.Millisecond}, c.json)
+			err := c.session.Show(cli.Report{InvokeID: "t-hz01", Results: c.results, Late: c.late, Took: 1234 * time.Millisecond}, c.json)
 			var exit *cli.Exit
 			if got := errors.As(err, &exit); got != (c.code != 0) || got && exit.Code != c.code {
 				t.Errorf("error %v, want exit code %d", err, c.code)
