@@ -16,6 +16,9 @@ func resultsCommand() *cobra.Command {
 		Short: "Show what came of a command, or has come of it so far",
 		Long: `Results shows what orderly run shows at its end, for any invocation of the region.
 
+Results that came after their rows had ended, as from a machine that was away for too long, stand
+below the others. They are in no count and not in the exit status.
+
 Exit status: 0 it succeeded everywhere, 1 it failed on some machine, 2 wrong usage or a refused request,
 3 it has not ended everywhere, 130 interrupted.
 ` + accessHelp,
@@ -31,7 +34,7 @@ Exit status: 0 it succeeded everywhere, 1 it failed on some machine, 2 wrong usa
 		},
 	}
 	c.Flags().DurationVar(&wait, "wait", 0, "`time` to wait for its end (default: none)")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each machine")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each machine, and for each late result, marked so")
 	a.flags(c)
 	return c
 }

@@ -50,7 +50,7 @@ Exit status: 0 it succeeded everywhere, 1 it failed on some machine, 2 wrong usa
 	f.BoolVar(&r.All, "all", false, "all machines of the region")
 	f.DurationVar(&r.Timeout, "timeout", time.Minute, "`time` after which the command is killed on a machine, with all it started; 10s to 24h, less counts as 10s")
 	f.DurationVar(&r.Wait, "wait", 0, "`time` after which to give up waiting (default: wait for the end)")
-	f.BoolVar(&r.JSON, "json", false, "print one JSON object for each machine")
+	f.BoolVar(&r.JSON, "json", false, "print one JSON object for each machine, and for each late result, marked so")
 	a.flags(c)
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"wait-ready": waitReady, "wait-agents": waitAgents, "wait-file": waitFile, "exits": exits,
+			"wait-ready": waitReady, "wait-agents": waitAgents, "wait-file": waitFile, "wait-stdout": waitStdout, "exits": exits,
 		},
 	})
 }
@@ -125,6 +126,23 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 	until(ts, "wait-file", func(context.Context) error {
 		_, err := os.Stat(ts.MkAbs(args[0]))
 		return err
+	})
+}
+
+// waitStdout is wait-stdout REGEXP PROGRAM ARGUMENT...: the program prints that, when it is run often
+// enough.
+func waitStdout(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: wait-stdout REGEXP PROGRAM ARGUMENT...")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	until(ts, "wait-stdout "+args[0], func(context.Context) error {
+		_ = ts.Exec(args[1], args[2:]...) // how it ends is for exits
+		if !want.MatchString(ts.ReadFile("stdout")) {
+			return errors.New("not yet")
+		}
+		return nil
 	})
 }
 
