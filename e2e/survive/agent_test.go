@@ -114,6 +114,18 @@ func TestNetworkAwayTooLong(t *testing.T) {
 		if k := w.task(j, m); k.State != orderly.Error {
 			t.Errorf("the late result was applied: it is %s", k.State)
 		}
+		late := w.shownLate(j)
+		if len(late) != 1 || late[0].InvokeId != j.invoke || late[0].InstanceId != m.id() || late[0].Repeats != 1 || late[0].ExitCode == nil {
+			t.Fatalf("the API shows the late results %+v, want one of %s, with an exit code", late, m.id())
+		}
+		l := late[0]
+		exit := int(*l.ExitCode)
+		if problem := j.differs(orderly.State(l.InvocationStatus), &exit, []byte(l.Output), int64(len(l.Output))+l.Dropped); problem != "" {
+			t.Error(problem)
+		}
+		if l.StartTime == "" || l.FinishedTime < l.StartTime || l.ReceivedTime < l.FinishedTime {
+			t.Errorf("it started %q, finished %q and was received %q", l.StartTime, l.FinishedTime, l.ReceivedTime)
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/e2e/stage"
+	"github.com/orderly-run/orderly/internal/client"
 )
 
 // begin starts a world with one machine, which is watched until the end of the story.
@@ -100,6 +101,16 @@ func (w *world) late(j *job) int {
 		n += len(l)
 	}
 	return n
+}
+
+// shownLate are the late results of a job as the API shows them.
+func (w *world) shownLate(j *job) []client.LateResult {
+	w.t.Helper()
+	list, err := w.server.API.DescribeLateResults(w.t.Context(), client.DescribeLateResultsRequest{InvokeId: j.invoke})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return list
 }
 
 func TestServerKilledAfterAccept(t *testing.T) {
