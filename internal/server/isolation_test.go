@@ -106,6 +106,7 @@ func TestAccountsAreApart(t *testing.T) {
 			"DescribeCommands":             {"CommandId": command},
 			"DescribeInvocations":          {"InvokeId": invoke, "IncludeOutput": "true"},
 			"DescribeInvocationResults":    {"InvokeId": invoke},
+			"DescribeLateResults":          {"InvokeId": invoke},
 		} {
 			for _, params := range []auth.Params{p, {}, {"Tag.1.Key": "env", "Tag.1.Value": "prod"}, {"InstanceId": instance}, {"InstanceId": own}, {"CommandId": command}} {
 				_, body := h.call(other, action, params)
