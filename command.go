@@ -73,35 +73,86 @@ const DefaultTimeout = 60 * time.Second
 // Check finds what is wrong with a command's form, as a Reason. It raises a timeout that is too
 // short (CMD-5) and sets the default of one that is absent.
 func (c *Command) Check(l CommandLimits) error {
-	switch {
-	case !c.Type.Known():
+	if !c.Type.Known() {
 		return CommandTypeUnknown
-	case utf8.RuneCountInString(c.Name) > maxName:
-		return CommandNameTooLong
-	case hasControl(c.Name):
-		return CommandNameIllegal
-	case utf8.RuneCountInString(c.Description) > maxDescription:
-		return DescriptionTooLong
-	case hasControl(c.Description):
-		return DescriptionIllegal
-	case len(c.Launcher) > maxLauncher:
-		return LauncherTooLong
-	case base64.StdEncoding.EncodedLen(len(c.Content)) > l.ContentBytes:
+	}
+	if base64.StdEncoding.EncodedLen(len(c.Content)) > l.ContentBytes {
 		return ContentTooLong
 	}
-	if err := CheckWorkingDir(c.WorkingDir); err != nil {
+	all := CommandEdit{&c.Name, &c.Description, &c.WorkingDir, &c.Launcher, &c.Timeout}
+	if err := all.Check(l); err != nil || !c.EnableParameter {
 		return err
 	}
-	t, err := l.Timeout(c.Timeout)
-	if err != nil {
-		return err
+	_, err := ParameterNames(c.Content)
+	return err
+}
+
+// A CommandEdit is what a command gets instead of what it has; what is nil stays (rule MOD-1).
+type CommandEdit struct {
+	Name, Description, WorkingDir, Launcher *string
+	Timeout                                 *time.Duration
+}
+
+// Check finds what is wrong with an edit's form, as a Reason, and puts its timeout right as
+// Command.Check does.
+func (e CommandEdit) Check(l CommandLimits) error {
+	for _, part := range []struct {
+		text  *string
+		check func(string) error
+	}{{e.Name, checkName}, {e.Description, checkDescription}, {e.Launcher, CheckLauncher}, {e.WorkingDir, CheckWorkingDir}} {
+		if part.text == nil {
+			continue
+		}
+		if err := part.check(*part.text); err != nil {
+			return err
+		}
 	}
-	c.Timeout = t
-	if !c.EnableParameter {
+	if e.Timeout == nil {
 		return nil
 	}
-	_, err = ParameterNames(c.Content)
+	t, err := l.Timeout(*e.Timeout)
+	*e.Timeout = t
 	return err
+}
+
+// Apply changes c, whose invocations keep what they were created with (rule MOD-2).
+func (e CommandEdit) Apply(c *Command) {
+	for _, part := range [][2]*string{{&c.Name, e.Name}, {&c.Description, e.Description}, {&c.Launcher, e.Launcher}, {&c.WorkingDir, e.WorkingDir}} {
+		if part[1] != nil {
+			*part[0] = *part[1]
+		}
+	}
+	if e.Timeout != nil {
+		c.Timeout = *e.Timeout
+	}
+}
+
+func checkName(name string) error {
+	switch {
+	case utf8.RuneCountInString(name) > maxName:
+		return CommandNameTooLong
+	case hasControl(name):
+		return CommandNameIllegal
+	}
+	return nil
+}
+
+func checkDescription(text string) error {
+	switch {
+	case utf8.RuneCountInString(text) > maxDescription:
+		return DescriptionTooLong
+	case hasControl(text):
+		return DescriptionIllegal
+	}
+	return nil
+}
+
+// CheckLauncher finds what is wrong with a launcher's form (rule LA-1); "" is none.
+func CheckLauncher(launcher string) error {
+	if len(launcher) > maxLauncher {
+		return LauncherTooLong
+	}
+	return nil
 }
 
 // Timeout is the timeout that counts when t is asked for; 0 asks for the default.

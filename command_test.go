@@ -2,6 +2,7 @@ package orderly_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,40 @@ func TestUserOfACommand(t *testing.T) { // CMD-3, CMD-8
 				t.Errorf("CheckUser = %v, want %v", err, tt.err)
 			}
 		})
+	}
+}
+
+// MOD-1: an edit changes what it names, in the form that a new command must have.
+func TestCommandIsEdited(t *testing.T) {
+	long := strings.Repeat("x", 1025)
+	empty, dir, soon, late := "", "/srv", time.Second, 86401*time.Second
+	name := "new"
+	before := orderly.Command{Name: "old", Description: "d", WorkingDir: "/", Launcher: "sh", Timeout: time.Minute}
+	for _, tt := range []struct {
+		rule string
+		edit orderly.CommandEdit
+		want orderly.Command
+	}{
+		{"nothing", orderly.CommandEdit{}, before},
+		{"some", orderly.CommandEdit{Name: &name, WorkingDir: &dir}, orderly.Command{Name: "new", Description: "d", WorkingDir: "/srv", Launcher: "sh", Timeout: time.Minute}},
+		{"emptied", orderly.CommandEdit{Description: &empty, Launcher: &empty}, orderly.Command{Name: "old", WorkingDir: "/", Timeout: time.Minute}},
+		{"CMD-5", orderly.CommandEdit{Timeout: &soon}, orderly.Command{Name: "old", Description: "d", WorkingDir: "/", Launcher: "sh", Timeout: 10 * time.Second}},
+	} {
+		got := before
+		if err := tt.edit.Check(orderly.ECSLimits); err != nil {
+			t.Errorf("%s: Check = %v", tt.rule, err)
+		}
+		if tt.edit.Apply(&got); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %+v, want %+v", tt.rule, got, tt.want)
+		}
+	}
+	for want, edit := range map[error]orderly.CommandEdit{
+		orderly.CommandNameTooLong: {Name: &long}, orderly.DescriptionTooLong: {Description: &long}, orderly.WorkingDirInvalid: {WorkingDir: &long},
+		orderly.LauncherTooLong: {Launcher: &long}, orderly.TimeoutTooLong: {Timeout: &late},
+	} {
+		if err := edit.Check(orderly.ECSLimits); !errors.Is(err, want) {
+			t.Errorf("Check = %v, want %v", err, want)
+		}
 	}
 }
 

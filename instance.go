@@ -76,6 +76,27 @@ func (p Presence) Expected(now time.Time, limit time.Duration) bool {
 	return p.Fresh(now, limit) || p.Heartbeat.IsZero() && !p.LinkedAt.IsZero() && now.Sub(p.LinkedAt) <= limit
 }
 
+// An InstanceStatus says whether a machine runs, as far as its agent tells.
+type InstanceStatus string
+
+// The statuses. There are published ones beside them, which no registered machine is ever in.
+const (
+	InstanceRunning  InstanceStatus = "Running"
+	InstanceStarting InstanceStatus = "Starting" // just registered, and not heard of yet
+	InstanceStopped  InstanceStatus = "Stopped"
+)
+
+// Status is that of a machine with presence p: what runs or starts is Expected.
+func (p Presence) Status(now time.Time, limit time.Duration) InstanceStatus {
+	switch {
+	case p.Fresh(now, limit):
+		return InstanceRunning
+	case p.Expected(now, limit):
+		return InstanceStarting
+	}
+	return InstanceStopped
+}
+
 // An Activation is a code with which machines register themselves.
 type Activation struct {
 	Seq           int64

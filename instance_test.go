@@ -150,3 +150,24 @@ func TestPresenceIsFresh(t *testing.T) { // HB-1
 		t.Error("without any heartbeat: true, want false")
 	}
 }
+
+// What T3 ends at once is Stopped, and nothing else is.
+func TestInstanceStatus(t *testing.T) {
+	limit := orderly.DefaultLimits.Fresh
+	for _, tt := range []struct {
+		name string
+		p    orderly.Presence
+		want orderly.InstanceStatus
+	}{
+		{"heard of", orderly.Presence{LinkedAt: at(-300), Heartbeat: at(-119)}, orderly.InstanceRunning},
+		{"not heard of for long", orderly.Presence{LinkedAt: at(-300), Heartbeat: at(-121)}, orderly.InstanceStopped},
+		{"link lost just now", orderly.Presence{LinkedAt: at(-1), Heartbeat: at(-121)}, orderly.InstanceStopped},
+		{"just registered", orderly.Presence{LinkedAt: at(-119)}, orderly.InstanceStarting},
+		{"registered, never heard of", orderly.Presence{LinkedAt: at(-121)}, orderly.InstanceStopped},
+	} {
+		got := tt.p.Status(born, limit)
+		if got != tt.want || (got != orderly.InstanceStopped) != tt.p.Expected(born, limit) {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}

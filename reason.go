@@ -33,6 +33,15 @@ const (
 	TagKeyMalformed   Reason = "bad tag key"
 	TagValueMalformed Reason = "bad tag value"
 	TagKeyDuplicate   Reason = "duplicate tag key"
+	TagMismatch       Reason = "tag key and tag value do not pair"
+	TagPatternsMany   Reason = "too many tag filters"
+	TagQuota          Reason = "tag quota of the resource used up"
+	TagsMissing       Reason = "no tags given"
+
+	ResourcesTooMany    Reason = "too many resources"
+	ResourceUnknown     Reason = "unknown resource"
+	ResourceUntaggable  Reason = "resources of this type carry no tags here"
+	ResourceTypeUnknown Reason = "unknown resource type"
 )
 
 // Reasons around commands and their content.
@@ -108,6 +117,8 @@ const (
 	InstanceNameTooLong      Reason = "instance name too short or too long"
 	InstanceNameInvalid      Reason = "bad instance name"
 	AddressRangeInvalid      Reason = "neither an address nor a CIDR block"
+	InstanceStatusUnknown    Reason = "unknown instance status"
+	FilterKeyUnknown         Reason = "unknown filter key"
 	ActivationRefused        Reason = "activation ID or code is wrong"
 	ActivationExpired        Reason = "the activation code has expired"
 	ActivationDisabled       Reason = "the activation code is disabled"

@@ -34,6 +34,14 @@ var codes = map[orderly.Reason]rpc.Code{
 	orderly.TagKeyMalformed:      {Status: badRequest, Code: "InvalidTagKey.Malformed", Message: "The specified Tag.n.Key is not valid."},
 	orderly.TagValueMalformed:    {Status: badRequest, Code: "InvalidTagValue.Malformed", Message: "The specified Tag.n.Value is not valid."},
 	orderly.TagKeyDuplicate:      {Status: badRequest, Code: "Duplicate.TagKey", Message: "The Tag.N.Key contain duplicate key."},
+	orderly.TagMismatch:          {Status: badRequest, Code: "InvalidTag.Mismatch", Message: "A tag key and a tag value do not belong together."},
+	orderly.TagPatternsMany:      {Status: badRequest, Code: "InvalidTagCount", Message: "There are too many tags to filter by."},
+	orderly.TagQuota:             {Status: badRequest, Code: "OperationDenied.QuotaExceed", Message: "A resource cannot have more than 20 tags."},
+	orderly.TagsMissing:          {Status: notFound, Code: "MissingParameter.Tags", Message: "You must specify tags."},
+	orderly.ResourcesTooMany:     {Status: badRequest, Code: "NumberExceed.ResourceIds", Message: "More than 50 resources were specified."},
+	orderly.ResourceUnknown:      {Status: notFound, Code: "InvalidResourceId.NotFound", Message: "A specified resource does not exist."},
+	orderly.ResourceUntaggable:   {Status: forbidden, Code: "InvalidResourceId.NotSupported", Message: "Resources of the specified type do not carry tags on this server."},
+	orderly.ResourceTypeUnknown:  {Status: notFound, Code: "InvalidResourceType.NotFound", Message: "The specified ResourceType does not exist."},
 
 	// commands and their content
 	orderly.CommandUnknown:         {Status: notFound, Code: "InvalidCmdId.NotFound", Message: "The specified command ID does not exist."},
@@ -101,5 +109,7 @@ var codes = map[orderly.Reason]rpc.Code{
 	orderly.ActivationDescTooLong:  {Status: badRequest, Code: "ActivationDesc.ExceedLimit", Message: "The specified description is too long."},
 	orderly.InstanceNameTooLong:    {Status: badRequest, Code: "InstanceName.ExceedLimit", Message: "The specified instance name is too short or too long."},
 	orderly.InstanceNameInvalid:    {Status: badRequest, Code: "InstanceName.InvalidPattern", Message: "The specified instance name is not valid."},
+	orderly.InstanceStatusUnknown:  {Status: notFound, Code: "InvalidStatus.NotFound", Message: "The specified Status does not exist."},
+	orderly.FilterKeyUnknown:       {Status: notFound, Code: "InvalidFilterKey.NotFound", Message: "The specified Filter.N.Key does not exist."},
 	orderly.AddressRangeInvalid:    {Status: badRequest, Code: "AddressRange.InvalidPattern", Message: "The specified IpAddressRange is neither an address nor a CIDR block."},
 }

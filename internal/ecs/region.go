@@ -41,7 +41,7 @@ func (d *Dialect) describeRegions(_ context.Context, _ orderly.Caller, req descr
 	case !slices.Contains(languages, req.AcceptLanguage):
 		return resp, &rpc.Error{Status: notFound, Code: "InvalidAcceptLanguage.NotFound", Message: "The specified AcceptLanguage does not exist."}
 	case !slices.Contains(resourceTypes, req.ResourceType):
-		return resp, &rpc.Error{Status: notFound, Code: "InvalidResourceType.NotFound", Message: "The specified ResourceType does not exist."}
+		return resp, orderly.ResourceTypeUnknown
 	case !slices.Contains(chargeTypes, req.InstanceChargeType):
 		return resp, invalid("InstanceChargeType", "The specified parameter %s is not valid.")
 	}
