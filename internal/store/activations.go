@@ -27,7 +27,7 @@ func (t *Tx) AddActivation(a orderly.Activation) error {
 		a.ResourceGroup, flag(a.Disabled), a.Registered, a.Deregistered, orderly.Millis(a.Created)); err != nil {
 		return err
 	}
-	return t.addTags(taggedActivation, a.ID, a.Account, a.Region, a.Tags)
+	return t.addTags(TaggedActivation, a.ID, a.Account, a.Region, a.Tags)
 }
 
 // CountActivations counts the activations of an account in a region that machines can still
@@ -47,7 +47,7 @@ func (t *Tx) Activation(id string) (orderly.Activation, error) {
 	if err != nil {
 		return a, err
 	}
-	a.Tags, err = t.tagsOf(taggedActivation, id)
+	a.Tags, err = t.tagsOf(TaggedActivation, id)
 	return a, err
 }
 
@@ -60,7 +60,7 @@ func (t *Tx) SaveActivation(a orderly.Activation) error {
 
 // DeleteActivation removes an activation and its tags.
 func (t *Tx) DeleteActivation(id string) error {
-	if _, err := t.exec(`delete from tags where kind = $1 and resource = $2`, taggedActivation, id); err != nil {
+	if _, err := t.exec(`delete from tags where kind = $1 and resource = $2`, TaggedActivation, id); err != nil {
 		return err
 	}
 	_, err := t.exec(`delete from activations where id = $1`, id)
@@ -81,7 +81,7 @@ func (db *DB) Activations(ctx context.Context, f ActivationFilter, p Page) ([]or
 	w.eq("id", f.ID)
 	w.eq("name_prefix", f.NamePrefix)
 	w.eq("resource_group", f.ResourceGroup)
-	w.tagged(taggedActivation, "id", f.Tags)
+	w.tagged(TaggedActivation, "id", f.Tags)
 	total, err := db.count(ctx, "activations", w)
 	if err != nil {
 		return nil, 0, err
@@ -95,7 +95,7 @@ func (db *DB) Activations(ctx context.Context, f ActivationFilter, p Page) ([]or
 	for i := range list {
 		ids[i] = list[i].ID
 	}
-	tags, err := db.tagsOf(ctx, taggedActivation, ids)
+	tags, err := db.tagsOf(ctx, TaggedActivation, ids)
 	for i := range list {
 		list[i].Tags = tags[list[i].ID]
 	}

@@ -29,7 +29,7 @@ func (t *Tx) AddCommand(c orderly.Command) error {
 		c.ResourceGroup, flag(c.Kept), c.InvokeTimes, orderly.Millis(c.Created)); err != nil {
 		return err
 	}
-	return t.addTags(taggedCommand, c.ID, c.Account, c.Region, c.Tags)
+	return t.addTags(TaggedCommand, c.ID, c.Account, c.Region, c.Tags)
 }
 
 // Command finds a command of an account for a change; ErrNotFound when there is none.
@@ -39,6 +39,13 @@ func (t *Tx) Command(account, region, id string) (orderly.Command, error) {
 		return c, ErrNotFound
 	}
 	return c, err
+}
+
+// SaveCommand stores what can change of a command (rule MOD-1).
+func (t *Tx) SaveCommand(c orderly.Command) error {
+	_, err := t.exec(`update commands set name = $2, description = $3, working_dir = $4, timeout = $5, launcher = $6 where id = $1`,
+		c.ID, c.Name, c.Description, c.WorkingDir, c.Timeout.Milliseconds(), c.Launcher)
+	return err
 }
 
 // CountCommands counts the kept commands of an account in a region, for the quota.
@@ -61,7 +68,7 @@ func (t *Tx) InUse(command string) (bool, error) {
 
 // DeleteCommand removes a command and its tags; its invocations stay (rule DEL-2).
 func (t *Tx) DeleteCommand(id string) error {
-	if _, err := t.exec(`delete from tags where kind = $1 and resource = $2`, taggedCommand, id); err != nil {
+	if _, err := t.exec(`delete from tags where kind = $1 and resource = $2`, TaggedCommand, id); err != nil {
 		return err
 	}
 	_, err := t.exec(`delete from commands where id = $1`, id)
@@ -96,7 +103,7 @@ func (db *DB) Commands(ctx context.Context, f CommandFilter, p Page) ([]orderly.
 	w.wild("description", f.Description)
 	w.eq("type", f.Type)
 	w.eq("resource_group", f.ResourceGroup)
-	w.tagged(taggedCommand, "id", f.Tags)
+	w.tagged(TaggedCommand, "id", f.Tags)
 	total, err := db.count(ctx, "commands", w)
 	if err != nil {
 		return nil, 0, err
@@ -110,27 +117,36 @@ func (db *DB) Commands(ctx context.Context, f CommandFilter, p Page) ([]orderly.
 	for i := range list {
 		ids[i] = list[i].ID
 	}
-	tags, err := db.tagsOf(ctx, taggedCommand, ids)
+	tags, err := db.tagsOf(ctx, TaggedCommand, ids)
 	for i := range list {
 		list[i].Tags = tags[list[i].ID]
 	}
 	return list, total, err
 }
 
-// wild adds a condition for a text that may begin or end with *. It compares by position and
-// length, for "like" minds the case on one database and not on the other.
+// wild adds a condition for a text that may begin or end with *; "" admits all.
 func (w *where) wild(column, pattern string) {
+	if cond, args := wildcard(column, pattern); cond != "" {
+		w.add(cond, args...)
+	}
+}
+
+// wildcard is the condition that a column is like a text that may begin or end with *, "" when any
+// is. It compares by position and length, for "like" minds the case on one database and not on the
+// other.
+func wildcard(column, pattern string) (cond string, args []any) {
 	text := strings.Trim(pattern, "*")
 	open, closed := strings.HasPrefix(pattern, "*"), strings.HasSuffix(pattern, "*")
 	switch {
-	case pattern == "" || text == "":
+	case text == "":
+		return "", nil
 	case open && closed:
-		w.add("replace("+column+", ?, '') <> "+column, text)
+		return "replace(" + column + ", ?, '') <> " + column, []any{text}
 	case closed:
-		w.add("substr("+column+", 1, length(cast(? as text))) = cast(? as text)", text, text)
+		return "substr(" + column + ", 1, length(cast(? as text))) = cast(? as text)", []any{text, text}
 	case open:
-		w.add("substr("+column+", length("+column+") - length(cast(? as text)) + 1) = cast(? as text) and length("+column+") >= length(cast(? as text))", text, text, text)
-	default:
-		w.add(column+" = ?", text)
+		return "substr(" + column + ", length(" + column + ") - length(cast(? as text)) + 1) = cast(? as text) and length(" + column + ") >= length(cast(? as text))",
+			[]any{text, text, text}
 	}
+	return column + " = ?", []any{text}
 }

@@ -33,7 +33,11 @@ func TestInstanceIsFoundByEveryFilter(t *testing.T) {
 			"id": {IDs: []string{"mi-1", "mi-9"}}, "name, minding the case": {Name: "web-1"}, "private address": {IP: "10.0.0.1"},
 			"public address": {IP: "1.2.3.4"}, "os": {OS: "linux"}, "activation": {Activation: "A"}, "machine": {MachineID: "m1"},
 			"group": {ResourceGroup: "rg-1"}, "key": {PublicKey: "U1"}, "connected": {Connected: &yes, Fresh: time.Minute},
-			"tag": {Tags: []orderly.Tag{{Key: "b", Value: "2"}}}, "all of the tags": {Tags: []orderly.Tag{{Key: "a"}, {Key: "b", Value: "2"}}},
+			"part of the name": {NameLike: "we*"}, "status": {Status: orderly.InstanceRunning, Fresh: time.Minute},
+			"private addresses": {Private: []string{"10.0.0.9", "10.0.0.1"}}, "public addresses": {Public: []string{"1.2.3.4"}},
+			"addresses": {Addresses: []string{"1.2.3.4"}}, "since": {Since: want.Registered.UnixMilli()},
+			"until": {Until: want.Registered.UnixMilli(), NameLike: "w*"},
+			"tag":   {Tags: []orderly.Tag{{Key: "b", Value: "2"}}}, "all of the tags": {Tags: []orderly.Tag{{Key: "a"}, {Key: "b", Value: "2"}}},
 		} {
 			f.Account, f.Region = account, region
 			got, total, err := db.Instances(t.Context(), f, store.Page{Limit: 10})
@@ -43,9 +47,15 @@ func TestInstanceIsFoundByEveryFilter(t *testing.T) {
 			}
 		}
 		for name, f := range map[string]store.InstanceFilter{
-			"not connected": {Connected: &no, Fresh: time.Minute, Tags: []orderly.Tag{{Key: "b", Value: "2"}}},
-			"some tags":     {Tags: []orderly.Tag{{Key: "a"}, {Key: "b", Value: "3"}}},
-			"region":        {Region: "cn-beijing"},
+			"not connected":     {Connected: &no, Fresh: time.Minute, Tags: []orderly.Tag{{Key: "b", Value: "2"}}},
+			"stopped":           {Status: orderly.InstanceStopped, Fresh: time.Minute, Tags: []orderly.Tag{{Key: "b", Value: "2"}}},
+			"starting":          {Status: orderly.InstanceStarting, Fresh: time.Minute},
+			"other status":      {Status: "Pending"},
+			"public as private": {Private: []string{"1.2.3.4"}},
+			"too late":          {Since: want.Registered.UnixMilli() + 1},
+			"too early":         {Until: want.Registered.UnixMilli() - 3_600_001},
+			"some tags":         {Tags: []orderly.Tag{{Key: "a"}, {Key: "b", Value: "3"}}},
+			"region":            {Region: "cn-beijing"},
 		} {
 			f.Account = account
 			if got, total, err := db.Instances(t.Context(), f, store.Page{Limit: 10}); err != nil || len(got)+total != 0 {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -44,7 +45,7 @@ func (t *Tx) AddInstance(i orderly.Instance) error {
 	if _, err := t.exec(`insert into activity (instance, completed, invoked) values ($1, 0, 0)`, i.ID); err != nil {
 		return err
 	}
-	return t.addTags(taggedInstance, i.ID, i.Account, i.Region, i.Tags)
+	return t.addTags(TaggedInstance, i.ID, i.Account, i.Region, i.Tags)
 }
 
 // Instance finds one of the fleet for a change; ErrNotFound when there is none.
@@ -57,7 +58,7 @@ func (t *Tx) Instance(id string) (orderly.Instance, error) {
 	if err != nil {
 		return i, err
 	}
-	i.Tags, err = t.tagsOf(taggedInstance, id)
+	i.Tags, err = t.tagsOf(TaggedInstance, id)
 	return i, err
 }
 
@@ -78,10 +79,13 @@ func (t *Tx) Renamed(id, name string) error {
 	return err
 }
 
-// Deregistered takes an instance out of the fleet for good; its row and its past stay. Its presence
-// goes, so that who waits for that row's lock, to hand tasks over or to admit a link, finds none.
+// Deregistered takes an instance out of the fleet for good; its row and its past stay. Its tags go, and
+// so does its presence: who waits for that row's lock, to hand tasks over or to admit a link, finds none.
 func (t *Tx) Deregistered(id string) error {
 	if _, err := t.exec(`update instances set deregistered = $2 where id = $1`, id, orderly.Millis(t.Now)); err != nil {
+		return err
+	}
+	if _, err := t.exec(`delete from tags where kind = $1 and resource = $2`, TaggedInstance, id); err != nil {
 		return err
 	}
 	_, err := t.exec(`delete from presence where instance = $1`, id)
@@ -96,6 +100,12 @@ type InstanceFilter struct {
 	Tags                                                          []orderly.Tag
 	Connected                                                     *bool         // by heartbeat
 	Fresh                                                         time.Duration // how old a heartbeat may be
+
+	NameLike        string                 // may begin or end with *
+	Status          orderly.InstanceStatus // by heartbeat too
+	Private, Public []string               // addresses, of which it must have one
+	Addresses       []string               // the same, of either sort
+	Since, Until    int64                  // when it was registered, in Unix ms; 0 for whenever
 }
 
 func (f InstanceFilter) where(now time.Time) where {
@@ -115,12 +125,56 @@ func (f InstanceFilter) where(now time.Time) where {
 	w.eq("i.machine_id", f.MachineID)
 	w.eq("i.resource_group", f.ResourceGroup)
 	w.eq("i.public_key", f.PublicKey)
-	w.tagged(taggedInstance, "i.id", f.Tags)
+	w.tagged(TaggedInstance, "i.id", f.Tags)
 	if f.Connected != nil {
 		op := map[bool]string{true: ">=", false: "<"}[*f.Connected]
 		w.add("p.heartbeat "+op+" ?", orderly.Millis(now.Add(-f.Fresh)))
 	}
+	w.wild("i.name", f.NameLike)
+	w.status(f.Status, orderly.Millis(now.Add(-f.Fresh)))
+	w.oneOf(f.Private, "i.intranet_ip")
+	w.oneOf(f.Public, "i.internet_ip")
+	w.oneOf(f.Addresses, "i.intranet_ip", "i.internet_ip")
+	if f.Since != 0 {
+		w.add("i.registered >= ?", f.Since)
+	}
+	if f.Until != 0 {
+		w.add("i.registered <= ?", f.Until)
+	}
 	return w
+}
+
+// status adds a condition for what orderly.Presence.Status says; since is when a sign of life, or a
+// registration, is recent. "" admits all.
+func (w *where) status(s orderly.InstanceStatus, since int64) {
+	const starting = "p.heartbeat = 0 and p.linked >= ?"
+	switch s {
+	case "":
+	case orderly.InstanceRunning:
+		w.add("p.heartbeat > 0 and p.heartbeat >= ?", since)
+	case orderly.InstanceStarting:
+		w.add(starting, since)
+	case orderly.InstanceStopped:
+		w.add("p.heartbeat < ? and not ("+starting+")", since, since)
+	default:
+		w.add("1 = 0")
+	}
+}
+
+// oneOf adds the condition that one of some columns has one of some values; none of those admits all.
+func (w *where) oneOf(values []string, columns ...string) {
+	if len(values) == 0 {
+		return
+	}
+	var conds []string
+	var args []any
+	for _, c := range columns {
+		conds = append(conds, c+" in ("+strings.TrimSuffix(strings.Repeat("?,", len(values)), ",")+")")
+		for _, v := range values {
+			args = append(args, v)
+		}
+	}
+	w.add("("+strings.Join(conds, " or ")+")", args...)
 }
 
 // Instances lists instances of the fleet, newest first, and counts all that match.
@@ -139,7 +193,7 @@ func (db *DB) Instances(ctx context.Context, f InstanceFilter, p Page) ([]orderl
 	for i := range list {
 		ids[i] = list[i].ID
 	}
-	tags, err := db.tagsOf(ctx, taggedInstance, ids)
+	tags, err := db.tagsOf(ctx, TaggedInstance, ids)
 	if err != nil {
 		return nil, 0, err
 	}

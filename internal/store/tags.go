@@ -9,15 +9,7 @@ import (
 	"github.com/orderly-run/orderly"
 )
 
-// Kinds of resources that carry tags.
-const (
-	taggedInstance   = "instance"
-	taggedCommand    = "command"
-	taggedInvocation = "invocation"
-	taggedActivation = "activation"
-)
-
-func (t *Tx) addTags(kind, resource, account, region string, tags []orderly.Tag) error {
+func (t *Tx) addTags(kind Kind, resource, account, region string, tags []orderly.Tag) error {
 	rows := make([][]any, len(tags))
 	for i, g := range tags {
 		rows[i] = []any{kind, resource, g.Key, g.Value, account, region}
@@ -27,7 +19,7 @@ func (t *Tx) addTags(kind, resource, account, region string, tags []orderly.Tag)
 }
 
 // tagsOf finds the tags of resources of one kind, by resource.
-func (db *DB) tagsOf(ctx context.Context, kind string, ids []string) (map[string][]orderly.Tag, error) {
+func (db *DB) tagsOf(ctx context.Context, kind Kind, ids []string) (map[string][]orderly.Tag, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -37,14 +29,14 @@ func (db *DB) tagsOf(ctx context.Context, kind string, ids []string) (map[string
 }
 
 // tagsOf finds the tags of one resource.
-func (t *Tx) tagsOf(kind, id string) ([]orderly.Tag, error) {
+func (t *Tx) tagsOf(kind Kind, id string) ([]orderly.Tag, error) {
 	q, args := tagQuery(kind, []string{id})
 	rows, err := t.query(q, args...)
 	found, err := collectTags(rows, err)
 	return found[id], err
 }
 
-func tagQuery(kind string, ids []string) (string, []any) {
+func tagQuery(kind Kind, ids []string) (string, []any) {
 	var w where
 	w.add("kind = ?", kind)
 	w.in("resource", ids)
@@ -94,7 +86,7 @@ func (w *where) in(column string, values []string) {
 }
 
 // tagged adds a condition for each tag that the resource must carry.
-func (w *where) tagged(kind, resource string, tags []orderly.Tag) {
+func (w *where) tagged(kind Kind, resource string, tags []orderly.Tag) {
 	for _, g := range tags {
 		w.add("exists (select 1 from tags g where g.kind = ? and g.resource = "+resource+" and g.name = ? and g.value = ?)", kind, g.Key, g.Value)
 	}
