@@ -17,7 +17,7 @@ RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
 # hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
 export ORDERLY_REQUIRE_POSTGRES := 1
 
-.PHONY: build test check bench fuzz fmt states prepare lint race docs vulncheck
+.PHONY: build test check bench fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped
 build:
@@ -48,6 +48,10 @@ fmt:
 ## states: docs/states.md from the table of states
 states:
 	go test -run '^TestStatesDocument$$' . -update
+
+## error-codes: docs/error-codes.md from the catalogue of error codes
+error-codes:
+	go test -run '^TestErrorCodesDocument$$' . -update
 
 prepare:
 	@hack/prepare
