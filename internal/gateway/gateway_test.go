@@ -219,7 +219,7 @@ func (c *cell) run(instances ...string) string {
 	c.t.Helper()
 	a, err := c.engine.RunCommand(c.t.Context(), caller, engine.Request{
 		Region: region, Target: orderly.Target{Instances: instances}, MaxTags: 20,
-		Command: orderly.Command{Type: orderly.RunShellScript, Content: []byte("true")},
+		Command: orderly.Command{Type: orderly.RunShellScript, Content: []byte("true"), WorkingDir: "/srv", Launcher: "sh -x"},
 	}, engine.Repetition{})
 	must(c.t, err)
 	return a.InvokeID

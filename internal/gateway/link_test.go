@@ -32,7 +32,7 @@ func TestTaskReachesItsAgentAndItsResultTheDatabase(t *testing.T) {
 		}
 		job, err := wire.Decode[wire.Job](run.Job)
 		must(t, err)
-		if job.InvokeID != invoke || string(job.Content) != "true" || job.Timeout != 60_000 {
+		if job.InvokeID != invoke || string(job.Content) != "true" || job.Timeout != 60_000 || job.WorkingDir != "/srv" || job.Launcher != "sh -x" {
 			t.Errorf("job = %+v, want the invocation's", job)
 		}
 		p.report(1, ended(run.TaskKey, orderly.Success, 0))

@@ -56,7 +56,7 @@ func (j jobs) of(m *engine.Message) json.RawMessage {
 	v := m.Of
 	job := wire.Job{
 		InvokeID: v.ID, CommandID: v.Command.ID, Type: v.Command.Type, Content: v.Command.Content, WorkingDir: v.Command.WorkingDir,
-		Username: v.Username, Timeout: v.Command.Timeout.Milliseconds(), Termination: v.Termination,
+		Username: v.Username, Timeout: v.Command.Timeout.Milliseconds(), Termination: v.Termination, Launcher: v.Command.Launcher,
 	}
 	if v.Command.EnableParameter {
 		job.Content = orderly.Render(v.Command.Content, v.Parameters, orderly.Builtins{
