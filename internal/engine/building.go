@@ -84,7 +84,10 @@ func (b *building) begin(tx *store.Tx, c orderly.Caller, q Request, command func
 	if err := tx.Invoked(cmd.ID); err != nil {
 		return err
 	}
-	return tx.AddInvocation(b.v)
+	if err := tx.AddInvocation(b.v); err != nil {
+		return err
+	}
+	return b.engine.quota(tx, c, q)
 }
 
 // maxTargets is how many instances a request may select.

@@ -90,23 +90,18 @@ func (e *Engine) CreateCommand(ctx context.Context, c orderly.Caller, cmd orderl
 	}
 	id, _, err := e.Once(ctx, c, cmd.Region, r, func(tx *store.Tx) (string, error) {
 		cmd.Kept = true
-		return e.addCommand(tx, c, &cmd)
+		id, err := e.addCommand(tx, c, &cmd)
+		if err != nil {
+			return "", err
+		}
+		return id, e.commandQuota(tx, c.Account, cmd.Region)
 	})
 	return id, err
 }
 
-// addCommand stores a new command, minding the quota when it is kept.
+// addCommand stores a new command. Whether the account may keep one more is for the caller to ask.
 func (e *Engine) addCommand(tx *store.Tx, c orderly.Caller, cmd *orderly.Command) (string, error) {
 	cmd.Account = c.Account
-	if cmd.Kept {
-		n, err := tx.CountCommands(cmd.Account, cmd.Region)
-		if err != nil {
-			return "", err
-		}
-		if n >= e.cfg.CommandQuota {
-			return "", orderly.CommandQuota
-		}
-	}
 	cmd.Seq, cmd.Created = e.db.NextSeq(), tx.Now
 	cmd.ID = orderly.NewID(orderly.CommandPrefix, cmd.Region, cmd.Seq)
 	return cmd.ID, tx.AddCommand(*cmd)
@@ -118,11 +113,7 @@ func (e *Engine) DeleteCommand(ctx context.Context, c orderly.Caller, region, id
 		return err
 	}
 	return e.db.Write(ctx, store.Interactive, func(tx *store.Tx) error {
-		cmd, err := tx.Command(c.Account, region, id)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !cmd.Kept {
-			return orderly.CommandUnknown
-		}
-		if err != nil {
+		if _, err := e.kept(tx, c, region, id); err != nil {
 			return err
 		}
 		used, err := tx.InUse(id)

@@ -56,6 +56,7 @@ type Config struct {
 	MaxTargets   int                   // 100; targets of one invocation (TGT-1)
 	MaxAll       int                   // 100 000; the same for orderly:all (TGT-7)
 	CommandQuota int                   // 500; kept commands per account and region
+	DailyQuota   int                   // no limit; invocations per account, region and UTC day
 	Delivery     time.Duration         // 60 s; delivery limit unless a request sets it (DLV-1)
 	Sweep        time.Duration         // 250 ms; between looks for what fell due
 	Building     time.Duration         // 5 min; after which the maker of a large invocation counts as dead

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -18,7 +17,7 @@ type Request struct {
 	Target orderly.Target
 
 	// Command is the new command to run, or with InvokeCommand only its ID and what this invocation
-	// sets differently: WorkingDir and Timeout, when they are not zero.
+	// sets differently: WorkingDir, Launcher and Timeout, when they are not zero.
 	Command     orderly.Command
 	KeepCommand bool
 	MaxTags     int    // how many tags may select the targets, by operation (TGT-3)
@@ -78,6 +77,9 @@ func (e *Engine) InvokeCommand(ctx context.Context, c orderly.Caller, q Request,
 	if err := orderly.CheckWorkingDir(q.Command.WorkingDir); err != nil {
 		return Answer{}, err
 	}
+	if err := orderly.CheckLauncher(q.Command.Launcher); err != nil {
+		return Answer{}, err
+	}
 	if _, err := e.cfg.Command.Timeout(q.Command.Timeout); err != nil {
 		return Answer{}, err
 	}
@@ -89,15 +91,15 @@ func (e *Engine) InvokeCommand(ctx context.Context, c orderly.Caller, q Request,
 
 // stored is the command that InvokeCommand names, with what this invocation sets (CMD-6).
 func (e *Engine) stored(tx *store.Tx, c orderly.Caller, q Request) (orderly.Command, error) {
-	cmd, err := tx.Command(c.Account, q.Region, q.Command.ID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !cmd.Kept {
-		return cmd, orderly.CommandUnknown
-	}
+	cmd, err := e.kept(tx, c, q.Region, q.Command.ID)
 	if err != nil {
 		return cmd, err
 	}
 	if q.Command.WorkingDir != "" {
 		cmd.WorkingDir = q.Command.WorkingDir
+	}
+	if q.Command.Launcher != "" {
+		cmd.Launcher = q.Command.Launcher
 	}
 	if q.Command.Timeout != 0 {
 		cmd.Timeout, err = e.cfg.Command.Timeout(q.Command.Timeout)
