@@ -58,6 +58,11 @@ func (f *Fleet) Instances(ctx context.Context, c orderly.Caller, flt store.Insta
 // Connected reports whether an instance gave a sign of life lately (rule HB-1).
 func (f *Fleet) Connected(i orderly.Instance) bool { return i.Presence.Fresh(f.db.Now(), f.cfg.Fresh) }
 
+// Status tells whether a machine runs, as far as its agent tells.
+func (f *Fleet) Status(i orderly.Instance) orderly.InstanceStatus {
+	return i.Presence.Status(f.db.Now(), f.cfg.Fresh)
+}
+
 // Rename gives one of the caller's instances another name (MI-8).
 func (f *Fleet) Rename(ctx context.Context, c orderly.Caller, region, id, name string) error {
 	if err := f.engine.CheckRegion(region); err != nil {

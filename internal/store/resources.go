@@ -52,6 +52,12 @@ func (r Resources) where() where {
 	return w
 }
 
+// CountResources counts those that exist.
+func (db *DB) CountResources(ctx context.Context, r Resources) (n int, err error) {
+	w := r.where()
+	return n, db.reads.QueryRowContext(ctx, `select count(*) from `+shelves[r.Kind].table+w.String(), w.args...).Scan(&n)
+}
+
 // TagsOf finds the tags of those resources that exist, by ID, for a change.
 func (t *Tx) TagsOf(r Resources) (map[string][]orderly.Tag, error) {
 	w := r.where()
