@@ -153,7 +153,6 @@ var commandRefusals = []refusal{
 	{"CMD-3", "CreateCommand", aCommand.with("WorkingDir", "/"+long(200)), 400, "InvalidParameter.WorkingDir"},
 	{"CMD-3", "CreateCommand", aCommand.with("WorkingDir", "/\x01"), 403, "InvalidParameterCharacter.CommandWorkingDir"},
 	{"CMD-3", "CreateCommand", aCommand.with("Launcher", long(1025)), 403, "InvalidLauncher.LengthLimitExceeded"},
-	{"not offered", "CreateCommand", aCommand.with("Launcher", "python3"), 400, "InvalidParameter.Launcher"},
 	{"CMD-5", "CreateCommand", aCommand.with("Timeout", "86401"), 403, "InvalidTimeout.ExceedLimit"},
 	{"CMD-5", "CreateCommand", aCommand.with("Timeout", "9223372036854775807"), 403, "InvalidTimeout.ExceedLimit"},
 	{"CMD-5", "CreateCommand", aCommand.with("Timeout", "soon"), 400, "InvalidParameter.Timeout"},
@@ -238,7 +237,6 @@ var runRefusals = []refusal{
 	{"not offered", "RunCommand", aScript.with("RepeatMode", "DryRun"), 400, "InvalidParameter.RepeatMode"},
 	{"not offered", "RunCommand", aScript.with("RepeatMode", "EveryReboot"), 400, "InvalidParameter.RepeatMode"},
 	{"not offered", "RunCommand", aScript.with("RepeatMode", "NextRebootOnly"), 400, "InvalidParameter.RepeatMode"},
-	{"not offered", "RunCommand", aScript.with("Launcher", "python3"), 400, "InvalidParameter.Launcher"},
 	{"LA-1", "RunCommand", aScript.with("Launcher", long(1025)), 403, "InvalidLauncher.LengthLimitExceeded"},
 	{"CT-1", "RunCommand", aScript.with("ContainerId", "docker://1"), 400, "InvalidContainerId.Malformed"},
 	{"CT-1", "RunCommand", aScript.with("ContainerName", "-x"), 400, "InvalidContainerName.Malformed"},
@@ -269,7 +267,7 @@ var runRefusals = []refusal{
 	{"CMD-5", "InvokeCommand", anInvoke.with("Timeout", "86401"), 403, "InvalidTimeout.ExceedLimit"},
 	{"CMD-2", "InvokeCommand", anInvoke.with("InstanceId.1", "{windows}"), 400, "InvalidInstance.NotMatch"},
 	{"TGT-3", "InvokeCommand", values{"CommandId": "{command}"}.with(many("ResourceTag", 11, ".Key")...), 400, "NumberExceed.ResourceTags"},
-	{"not offered", "InvokeCommand", anInvoke.with("Launcher", "python3"), 400, "InvalidParameter.Launcher"},
+	{"LA-1", "InvokeCommand", anInvoke.with("Launcher", long(1025)), 403, "InvalidLauncher.LengthLimitExceeded"},
 	{"not offered", "InvokeCommand", anInvoke.with("RepeatMode", "DryRun"), 400, "InvalidParameter.RepeatMode"},
 
 	{"STOP-1", "StopInvocation", values{"InvokeId": "t-unknown"}, 404, "InvalidInvokeId.NotFound"},
@@ -329,18 +327,16 @@ func TestRefusals(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		names := h.furnish()
 		before := h.inventory()
-		for _, list := range [][]refusal{regionRefusals, commandRefusals, runRefusals, describeRefusals, machineRefusals, pageRefusals} {
-			for _, r := range list {
-				v := values{}
-				for name, value := range r.values {
-					v[name] = names.Replace(value)
-				}
-				t.Run(r.rule+" "+r.action+" "+r.code, func(t *testing.T) {
-					g := *h
-					g.t = t
-					g.refused(r.action, v, r.status, r.code)
-				})
+		for _, r := range everyRefusal() {
+			v := values{}
+			for name, value := range r.values {
+				v[name] = names.Replace(value)
 			}
+			t.Run(r.rule+" "+r.action+" "+r.code, func(t *testing.T) {
+				g := *h
+				g.t = t
+				g.refused(r.action, v, r.status, r.code)
+			})
 		}
 		if after := h.inventory(); after != before {
 			t.Errorf("after refusals there are %s, before %s", after, before)
@@ -357,8 +353,11 @@ func (h *house) furnish() *strings.Replacer {
 	command, plain := create("EnableParameter", "true", "CommandContent", "echo "+placeholders(12)), create()
 	busy := create()
 	task := call[run](h, "InvokeCommand", values{"CommandId": busy, "InstanceId.1": linux}).InvokeId
+	unkept := call[run](h, "RunCommand", script(linux)).CommandId
+	full := h.online()
+	call[struct{}](h, "TagResources", values{"ResourceType": "instance", "ResourceId.1": full}.with(many("Tag", 20, ".Key")...))
 	list := call[instances](h, "DescribeManagedInstances", nil)
-	return strings.NewReplacer("{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
+	return strings.NewReplacer("{unkept}", unkept, "{full}", full, "{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
 		"{busy}", busy, "{task}", task, "{activation}", list.Instances[0].ActivationId)
 }
 

@@ -31,14 +31,11 @@ type createCommandResponse struct{ CommandId string }
 func (d *Dialect) createCommand(ctx context.Context, c orderly.Caller, req createCommandRequest) (createCommandResponse, error) {
 	cmd := orderly.Command{
 		Region: req.RegionId, Name: req.Name, Description: req.Description, Type: orderly.CommandType(req.Type),
-		WorkingDir: req.WorkingDir, Timeout: timeout(req.Timeout), EnableParameter: req.EnableParameter,
+		WorkingDir: req.WorkingDir, Timeout: timeout(req.Timeout), EnableParameter: req.EnableParameter, Launcher: req.Launcher,
 		ResourceGroup: req.ResourceGroupId, Tags: tagsFrom(req.Tag),
 	}
 	var err error
 	if cmd.Content, err = contentOf(req.CommandContent, req.ContentEncoding != plainText); err != nil {
-		return createCommandResponse{}, err
-	}
-	if err := checkLauncher(req.Launcher); err != nil {
 		return createCommandResponse{}, err
 	}
 	if err := checkResourceGroup(req.ResourceGroupId); err != nil {
@@ -54,17 +51,6 @@ func contentOf(content string, encoded bool) ([]byte, error) {
 		return decodeBase64(content)
 	}
 	return []byte(content), checkText("CommandContent", content)
-}
-
-// maxLauncher is how long a launcher may be, in bytes (rule CMD-3).
-const maxLauncher = 1024
-
-// checkLauncher refuses every launcher, one that is too long by its own code.
-func checkLauncher(launcher string) error {
-	if len(launcher) > maxLauncher {
-		return orderly.LauncherTooLong
-	}
-	return firstGiven([2]string{"Launcher", launcher})
 }
 
 type describeCommandsRequest struct {

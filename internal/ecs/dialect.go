@@ -68,6 +68,7 @@ func (d *Dialect) actions() []rpc.Action {
 
 		rpc.Change("CreateCommand", d.createCommand),
 		rpc.Handle("DescribeCommands", d.describeCommands),
+		rpc.Change("ModifyCommand", d.modifyCommand),
 		rpc.Change("DeleteCommand", d.deleteCommand),
 
 		rpc.Change("RunCommand", d.runCommand),
@@ -77,6 +78,12 @@ func (d *Dialect) actions() []rpc.Action {
 		rpc.Handle("DescribeInvocationResults", d.describeInvocationResults),
 		rpc.Handle("DescribeLateResults", d.describeLateResults),
 
+		rpc.Change("TagResources", d.tagResources),
+		rpc.Change("UntagResources", d.untagResources),
+		rpc.Handle("ListTagResources", d.listTagResources),
+
+		rpc.Handle("DescribeInstances", d.describeInstances),
+		rpc.Handle("DescribeInstanceStatus", d.describeInstanceStatus),
 		rpc.Handle(describeRegions, d.describeRegions),
 	}
 }
@@ -107,7 +114,7 @@ func (d *Dialect) check(_ orderly.Caller, action string, params map[string]strin
 // checkedLater names the parameters whose own rules refuse such text, with codes of their own.
 var checkedLater = map[string]bool{
 	"ClientToken": true, "CommandContent": true, "Description": true, "InstanceName": true, "Name": true, "NextToken": true,
-	"Parameters": true, "ResourceTag": true, "Tag": true, "WorkingDir": true,
+	"Parameters": true, "ResourceTag": true, "Tag": true, "TagKey": true, "WorkingDir": true,
 }
 
 // checkText refuses text that is not UTF-8 or holds the character 0.

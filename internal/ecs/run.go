@@ -95,7 +95,7 @@ func (p *runParameters) request(maxTags int) engine.Request {
 		Parameters: p.Parameters, Repeat: orderly.RepeatMode(p.RepeatMode), Termination: orderly.TerminationMode(p.TerminationMode),
 		Username: p.Username, PasswordName: p.WindowsPasswordName, ResourceGroup: p.ResourceGroupId, Tags: tagsFrom(p.Tag),
 	}
-	q.Command.WorkingDir, q.Command.Timeout = p.WorkingDir, timeout(p.Timeout)
+	q.Command.WorkingDir, q.Command.Launcher, q.Command.Timeout = p.WorkingDir, p.Launcher, timeout(p.Timeout)
 	if p.DeliveryTimeout != nil {
 		limit := seconds(*p.DeliveryTimeout)
 		q.Delivery = &limit
@@ -110,9 +110,6 @@ func (p *runParameters) check() error {
 		return err
 	}
 	if err := p.checkContainer(); err != nil {
-		return err
-	}
-	if err := checkLauncher(p.Launcher); err != nil {
 		return err
 	}
 	if err := checkResourceGroup(p.ResourceGroupId); err != nil {
