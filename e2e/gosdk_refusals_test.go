@@ -31,7 +31,6 @@ func TestGoSDKIsRefused(t *testing.T) {
 			{404, "InvalidTerminationMode.NotFound", func(q *ecs.RunCommandRequest) { q.TerminationMode = "Gently" }},
 			{400, "InvalidTagKey.Malformed", func(q *ecs.RunCommandRequest) { q.Tag = &[]ecs.RunCommandTag{{Key: "acs:x"}} }},
 			{400, "InvalidParameter.Frequency", func(q *ecs.RunCommandRequest) { q.Frequency = "rate(5m)" }},
-			{400, "InvalidParameter.Launcher", func(q *ecs.RunCommandRequest) { q.Launcher = "perl" }},
 		} {
 			q := newRun("echo never", a)
 			r.change(q)
