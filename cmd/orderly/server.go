@@ -80,7 +80,7 @@ func (s *service) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.TLSKey, "tls-key", "", "PEM `file` of its key")
 	f.StringSliceVar(&s.cfg.Hosts, "host", nil, "further `name` or address of this server, for its own authority's certificate; may be repeated")
 	f.StringVar(&s.cfg.AdvertiseNATS, "advertise-nats", "", "`address` or URL of the bus that machines are told (default: the host they registered at; needed with --nats)")
-	f.IntVar(&s.cfg.MaxTargets, "max-targets", 100, "`number` of machines that one request may name")
+	s.limits(f)
 	f.DurationVar(&s.cfg.LateResults, "late-results", 15*time.Minute, "`time` for which the result of an absent machine is waited for")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json, on standard error")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -88,6 +88,30 @@ func (s *service) flags(f *pflag.FlagSet) {
 	if err := f.MarkHidden("time-scale"); err != nil {
 		panic(err)
 	}
+}
+
+// limits are the flags for what an account may have: see docs/limits.md.
+func (s *service) limits(f *pflag.FlagSet) {
+	f.IntVar(&s.cfg.MaxTargets, "max-targets", 100, "`number` of machines that one request may name or select")
+	f.IntVar(&s.cfg.MaxAll, "max-all", 100_000, "`number` of machines that the tag orderly:all may select")
+	f.IntVar(&s.cfg.MaxCommands, "max-commands", 500, "`number` of commands that an account keeps in a region")
+	f.IntVar(&s.cfg.MaxInvocations, "max-invocations", 0, "`number` of invocations that an account makes in a region on one day, UTC; 0 for no limit")
+	f.IntVar(&s.cfg.MaxActivations, "max-activations", 10, "`number` of activation codes of an account in a region that machines can still use")
+	f.IntVar(&s.cfg.MaxActivationUses, "max-activation-uses", 1000, "`number` of machines that one activation code can be made for")
+	f.IntVar(&s.cfg.MaxActivationHours, "max-activation-hours", 4, "`number` of hours that an activation code can be made for")
+}
+
+// checkLimits refuses limits that let nobody do anything.
+func (s *service) checkLimits() error {
+	for flag, n := range map[string]int{
+		"max-targets": s.cfg.MaxTargets, "max-all": s.cfg.MaxAll, "max-commands": s.cfg.MaxCommands, "max-activations": s.cfg.MaxActivations,
+		"max-activation-uses": s.cfg.MaxActivationUses, "max-activation-hours": s.cfg.MaxActivationHours, "max-invocations": s.cfg.MaxInvocations + 1,
+	} {
+		if n < 1 {
+			return fmt.Errorf("--%s is too small", flag)
+		}
+	}
+	return nil
 }
 
 // complete reads what no flag gave, and checks what is not the server's to check.
@@ -115,8 +139,11 @@ func (s *service) complete(f *pflag.FlagSet) error {
 	if (s.cfg.AccessKeyID == "") != (s.cfg.AccessKeySecret == "") {
 		return errors.New("set both ORDERLY_ACCESS_KEY_ID and ORDERLY_ACCESS_KEY_SECRET, or neither")
 	}
-	if s.cfg.MaxTargets < 1 || s.cfg.LateResults < 0 || s.cfg.Scale < 1 {
-		return errors.New("--max-targets and --time-scale must be at least 1, and --late-results cannot be less than 0")
+	if s.cfg.LateResults < 0 || s.cfg.Scale < 1 {
+		return errors.New("--time-scale must be at least 1, and --late-results cannot be less than 0")
+	}
+	if err := s.checkLimits(); err != nil {
+		return err
 	}
 	var err error
 	if s.cfg.Data, err = filepath.Abs(s.cfg.Data); err != nil { // it is told to others
@@ -196,8 +223,8 @@ func (s *service) announce(ctx context.Context, srv *server.Server, out io.Write
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&text, "\nOn up to 10 machines, within 4 hours (orderly activate makes further codes):\n\n  %s\n  orderly-agent run\n",
-			cli.RegisterLine(endpoint, id, code, srv.Fingerprint()))
+		fmt.Fprintf(&text, "\nOn up to %d machines, within %d hours (orderly activate makes further codes):\n\n  %s\n  orderly-agent run\n",
+			min(10, s.cfg.MaxActivationUses), min(4, s.cfg.MaxActivationHours), cli.RegisterLine(endpoint, id, code, srv.Fingerprint()))
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {
 		return nil, err

@@ -32,10 +32,10 @@ func (f *Fleet) CreateActivation(ctx context.Context, c orderly.Caller, a orderl
 		return "", "", err
 	}
 	if a.TTL == 0 {
-		a.TTL = defaultTTL
+		a.TTL = min(defaultTTL, time.Duration(f.cfg.Activation.Hours)*time.Hour)
 	}
 	if a.Count == 0 {
-		a.Count = defaultCount
+		a.Count = min(defaultCount, f.cfg.Activation.Instances)
 	}
 	if err := errors.Join(a.Check(f.cfg.Activation), orderly.CheckTags(a.Tags)); err != nil {
 		return "", "", err

@@ -29,11 +29,15 @@ type Fleet struct {
 	cfg    Config
 }
 
+// maxHours is as many as a time can be far away.
+const maxHours = 1 << 21
+
 // New makes a fleet.
 func New(db *store.DB, e *engine.Engine, cfg Config) *Fleet {
 	if cfg.Activation.Hours == 0 {
 		cfg.Activation.Hours = 4
 	}
+	cfg.Activation.Hours = min(cfg.Activation.Hours, maxHours)
 	if cfg.Activation.Instances == 0 {
 		cfg.Activation.Instances = 1000
 	}

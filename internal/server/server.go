@@ -45,7 +45,15 @@ type Config struct {
 	AccessKeyID     string // key of the first account, in place of one that is made
 	AccessKeySecret string
 
-	MaxTargets  int           // 100; targets of one invocation
+	// What an account may have; the first two are of one request, the others of a region.
+	MaxTargets         int // 100; machines that an invocation is for
+	MaxAll             int // 100 000; the same when it is for orderly:all
+	MaxCommands        int // 500; commands that are kept
+	MaxInvocations     int // no limit; invocations on one day, UTC
+	MaxActivations     int // 10; activation codes that machines can still register with
+	MaxActivationUses  int // 1000; machines that one of them can be made for
+	MaxActivationHours int // 4; for how long
+
 	LateResults time.Duration // 15 min; how long results of absent agents are waited for
 	Scale       int           // 1; time constants are divided by it, for tests
 	Log         *slog.Logger  // slog.Default()
@@ -175,10 +183,14 @@ func (s *Server) assemble(ctx context.Context) error {
 	limits = limits.Scale(s.cfg.Scale)
 	scale := time.Duration(s.cfg.Scale)
 	s.engine = engine.New(s.db, bus, engine.Config{
-		Limits: limits, Regions: s.cfg.Regions, MaxTargets: s.cfg.MaxTargets, Delivery: time.Minute / scale,
+		Limits: limits, Regions: s.cfg.Regions, MaxTargets: s.cfg.MaxTargets, MaxAll: s.cfg.MaxAll,
+		CommandQuota: s.cfg.MaxCommands, DailyQuota: s.cfg.MaxInvocations, Delivery: time.Minute / scale,
 		Sweep: max(10*time.Millisecond, 250*time.Millisecond/scale), Log: s.cfg.Log, Observe: s.metrics.observer(),
 	})
-	s.fleet = fleet.New(s.db, s.engine, fleet.Config{Fresh: limits.Fresh, Gone: func(id string) { s.gateway.Cut(id) }})
+	s.fleet = fleet.New(s.db, s.engine, fleet.Config{
+		Activation: orderly.ActivationLimits{Hours: s.cfg.MaxActivationHours, Instances: s.cfg.MaxActivationUses}, MaxCodes: s.cfg.MaxActivations,
+		Fresh: limits.Fresh, Gone: func(id string) { s.gateway.Cut(id) },
+	})
 	g := gateway.Config{
 		Heartbeat: time.Minute / scale, Presence: 5 * time.Second / scale, Probe: 2 * time.Second / scale, Window: 10 * time.Second / scale,
 		Advertise: s.cfg.AdvertiseNATS, Log: s.cfg.Log,
