@@ -5,9 +5,7 @@
 package ecs
 
 import (
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -50,7 +48,8 @@ func (d *Dialect) API() rpc.API {
 		Actions:  d.actions(),
 		Codes:    codes,
 		Internal: rpc.Code{Status: http.StatusInternalServerError, Code: "InternalError.Dispatch", Message: "An error occurred when you dispatched the request."},
-		Check:    d.check,
+		Check:    d.checkRegion,
+		Form:     checkTexts,
 	}
 }
 
@@ -88,27 +87,30 @@ func (d *Dialect) actions() []rpc.Action {
 	}
 }
 
-// check refuses what no operation takes: a region that does not exist (ERR-1: before the required
-// parameters, of which it is one), and text that no database stores.
+// checkRegion refuses a region that does not exist (ERR-1: before the required parameters, of
+// which it is one).
 //
 // DescribeRegions takes no region, but clients with a region of their own send it with every
 // request of theirs, also with the one that asks which there are.
-func (d *Dialect) check(_ orderly.Caller, action string, params map[string]string) error {
+func (d *Dialect) checkRegion(_ orderly.Caller, action string, params map[string]string) error {
 	if region := params["RegionId"]; region != "" && action != describeRegions {
-		if err := d.engine.CheckRegion(region); err != nil {
-			return err
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		parameter, _, _ := strings.Cut(name, ".")
-		if checkedLater[parameter] {
-			continue
-		}
-		if err := checkText(parameter, params[name]); err != nil {
-			return err
-		}
+		return d.engine.CheckRegion(region)
 	}
 	return nil
+}
+
+// checkTexts refuses text that no database stores: of several parameters the first by name, so
+// that the same request always gives the same error.
+func checkTexts(params map[string]string) error {
+	first := ""
+	for name, value := range params {
+		parameter, _, _ := strings.Cut(name, ".")
+		if !checkedLater[parameter] && checkText(parameter, value) != nil && (first == "" || name < first) {
+			first = name
+		}
+	}
+	parameter, _, _ := strings.Cut(first, ".")
+	return checkText(parameter, params[first])
 }
 
 // checkedLater names the parameters whose own rules refuse such text, with codes of their own.

@@ -21,6 +21,7 @@ type field struct {
 	name     string
 	index    []int // for FieldByIndex; longer than one inside embedded structs
 	required bool
+	unless   string // a parameter that can stand in for it
 	missing  string // code when required and absent
 	invalid  string // code when malformed
 	set      setter // of a scalar, or of one element of a list of scalars
@@ -70,6 +71,8 @@ func fieldOf(sf reflect.StructField, index []int) field {
 		case "":
 		case "required":
 			f.required = true
+		case "unless":
+			f.required, f.unless = true, value
 		case "missing":
 			f.missing = value
 		case "code":
@@ -139,13 +142,25 @@ type element struct {
 	rest, value string
 }
 
-// decode fills v from the parameters. All required ones are looked for before any is read, and
-// fields are read in their order, so that the same request always gives the same error.
-func (p *plan) decode(v reflect.Value, params map[string]string) error {
+// decode fills v from the parameters. All required ones are looked for before form, when it is not
+// nil, and then their own forms are looked at; and fields are read in their order, so that the same
+// request always gives the same error.
+func (p *plan) decode(v reflect.Value, params map[string]string, form func(map[string]string) error) error {
 	lists := p.collect(params)
-	for i, f := range p.fields {
-		if f.required && params[f.name] == "" && len(lists[i]) == 0 {
+	given := func(name string) bool {
+		if i, list := p.lists[name]; list {
+			return len(lists[i]) > 0
+		}
+		return params[name] != ""
+	}
+	for _, f := range p.fields {
+		if f.required && !given(f.name) && !given(f.unless) {
 			return f.refuse(f.missing, "You must specify %s.")
+		}
+	}
+	if form != nil {
+		if err := form(params); err != nil {
+			return err
 		}
 	}
 	for i, f := range p.fields {
@@ -233,7 +248,7 @@ func (f *field) fillStructs(target reflect.Value, elements []element) error {
 			elements = elements[1:]
 		}
 		item := reflect.New(target.Type().Elem()).Elem()
-		if err := f.elem.decode(item, params); err != nil {
+		if err := f.elem.decode(item, params, nil); err != nil {
 			return err
 		}
 		target.Set(reflect.Append(target, item))

@@ -19,7 +19,8 @@
 //  7. nonce unused: a failed signature does not burn one
 //  8. permission (Config.Authorize)
 //  9. the dialect's own check before decoding (API.Check)
-//  10. required parameters, then the form of each, then the action itself
+//  10. required parameters, the dialect's check of forms (API.Form), the form of each parameter,
+//     then the action itself
 //
 // # Parameters into structs
 //
@@ -27,13 +28,14 @@
 //
 //	RegionId   string   `rpc:",required"`
 //	PageSize   *int64   `rpc:",code=InvalidParam.PageSize"`
-//	InstanceId []string `rpc:",required,missing=MissingParam.InstanceId"`
+//	InstanceId []string `rpc:",unless=ResourceTag,missing=MissingParam.InstanceId"`
 //	Tag        []struct{ Key, Value string }
 //
 // Fields are string, bool, int, int64 or pointers to them (nil when absent), slices of those,
 // structs in slices, and embedded structs, whose fields count as their parent's. The list Tag
 // reads Tag.1.Key, Tag.1.Value and so on, sorted by number, gaps allowed; a bare InstanceId=x is a
-// list of one. An empty number or bool counts as absent. Unknown parameters are ignored.
+// list of one. An empty number or bool counts as absent. Unknown parameters are ignored. With
+// unless=Other a parameter is required where Other is not given.
 //
 // # Structs into answers
 //

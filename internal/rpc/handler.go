@@ -115,7 +115,7 @@ func (h *Handler) serve(ctx context.Context, c *call, req *request) (value refle
 			return value, err
 		}
 	}
-	return c.action.call(ctx, c.caller, req.params)
+	return c.action.call(ctx, c.caller, req.params, c.api.Form)
 }
 
 func (h *Handler) find(c *call, req *request) error {

@@ -37,7 +37,7 @@ type Action struct {
 	Name     string
 	Mutating bool // its nonce is spent durably, and each call leaves one audit line
 
-	call     func(ctx context.Context, c orderly.Caller, p map[string]string) (reflect.Value, error)
+	call     func(ctx context.Context, c orderly.Caller, p map[string]string, form func(map[string]string) error) (reflect.Value, error)
 	response *shape
 }
 
@@ -48,9 +48,9 @@ func Handle[Req, Resp any](name string, fn func(context.Context, orderly.Caller,
 	return Action{
 		Name:     name,
 		response: responseShape(reflect.TypeFor[Resp]()),
-		call: func(ctx context.Context, c orderly.Caller, p map[string]string) (reflect.Value, error) {
+		call: func(ctx context.Context, c orderly.Caller, p map[string]string, form func(map[string]string) error) (reflect.Value, error) {
 			var req Req
-			if err := plan.decode(reflect.ValueOf(&req).Elem(), p); err != nil {
+			if err := plan.decode(reflect.ValueOf(&req).Elem(), p, form); err != nil {
 				return reflect.Value{}, err
 			}
 			resp, err := fn(ctx, c, req)
@@ -82,6 +82,10 @@ type API struct {
 	// the dialect has to refuse first, such as an unknown region. Its errors are treated as an
 	// action's.
 	Check func(c orderly.Caller, action string, params map[string]string) error
+
+	// Form, when set, judges the parameters as they came, once the required ones are found to be
+	// there and before the form of each is looked at. Its errors are treated as an action's.
+	Form func(params map[string]string) error
 }
 
 // A Code is how a refusal is published. An empty Message stands for the error's own words.

@@ -1,0 +1,80 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
+)
+
+type choiceRequest struct {
+	InstanceId  []string `rpc:",unless=ResourceTag,missing=MissingParam.InstanceId"`
+	ResourceTag []tag
+	CommandId   string `rpc:",unless=Name"`
+	Name        string
+	Timeout     *int64
+}
+
+// choosy is the configuration with an action that takes one parameter or another.
+func choosy(form func(map[string]string) error) rpc.Config {
+	cfg := config()
+	cfg.APIs[0].Form = form
+	cfg.APIs[0].Actions = append(cfg.APIs[0].Actions, rpc.Handle("Choose",
+		func(context.Context, orderly.Caller, choiceRequest) (struct{}, error) { return struct{}{}, nil }))
+	return cfg
+}
+
+func TestAParameterStandsInForAnother(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		p    values
+		code string
+	}{
+		{"the first", values{"InstanceId.1": "i", "CommandId": "c"}, ""},
+		{"the other", values{"ResourceTag.1.Key": "k", "Name": "n"}, ""},
+		{"the other without its key", values{"ResourceTag.1.Value": "v", "Name": "n"}, ""},
+		{"both", values{"InstanceId": "i", "ResourceTag.1.Key": "k", "CommandId": "c", "Name": "n"}, ""},
+		{"neither of the lists", values{"CommandId": "c"}, "MissingParam.InstanceId"},
+		{"a list that is none", values{"InstanceId.x": "i", "ResourceTag": "k", "CommandId": "c"}, "MissingParam.InstanceId"},
+		{"neither of the texts", values{"InstanceId.1": "i"}, "MissingParameter.CommandId"},
+		{"empty", values{"InstanceId.1": "i", "Name": ""}, "MissingParameter.CommandId"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if a := do(t, rpc.New(choosy(nil)), get("Choose", c.p)); a.Code != c.code {
+				t.Errorf("%d %s (%s), want %q", a.status, a.Code, a.Message, c.code)
+			}
+		})
+	}
+}
+
+// ERR-1: what is missing goes first, then what the dialect says of forms, then the form of each.
+func TestFormIsJudgedAfterWhatIsRequired(t *testing.T) {
+	cfg := choosy(func(p map[string]string) error {
+		switch p["Other"] {
+		case "told":
+			return told.Errorf("not like this")
+		case "fault":
+			return errors.New("secret detail")
+		}
+		return nil
+	})
+	for _, c := range []struct {
+		name string
+		p    values
+		code string
+	}{
+		{"missing before the dialect's check", values{"Other": "told", "Timeout": "x"}, "MissingParam.InstanceId"},
+		{"the dialect's check before each form", values{"InstanceId": "i", "Name": "n", "Other": "told", "Timeout": "x"}, "Told.Code"},
+		{"each form", values{"InstanceId": "i", "Name": "n", "Timeout": "x"}, "InvalidParameter.Timeout"},
+		{"a fault of ours", values{"InstanceId": "i", "Name": "n", "Other": "fault"}, "InternalError.Dispatch"},
+		{"nothing wrong", values{"InstanceId": "i", "Name": "n", "Other": "x", "Timeout": "1"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if a := do(t, rpc.New(cfg), get("Choose", c.p)); a.Code != c.code {
+				t.Errorf("%d %s (%s), want %q", a.status, a.Code, a.Message, c.code)
+			}
+		})
+	}
+}
