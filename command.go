@@ -2,6 +2,7 @@ package orderly
 
 import (
 	"encoding/base64"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -53,10 +54,11 @@ type CommandLimits struct {
 	ContentBytes int           // of the content in Base64 (SZ-1)
 	TimeoutMin   time.Duration // a shorter timeout is raised to it (CMD-5)
 	TimeoutMax   time.Duration
+	Parameters   int // that one request may give values to (PAR-3)
 }
 
-// ECSLimits are the limits of the ECS dialect (SZ-1, CMD-5).
-var ECSLimits = CommandLimits{ContentBytes: 24 << 10, TimeoutMin: 10 * time.Second, TimeoutMax: 24 * time.Hour}
+// ECSLimits are the limits of the ECS dialect (SZ-1, CMD-5, PAR-3).
+var ECSLimits = CommandLimits{ContentBytes: 24 << 10, TimeoutMin: 10 * time.Second, TimeoutMax: 24 * time.Hour, Parameters: 10}
 
 // Sizes of a command's fields, in characters (rule CMD-3).
 const (
@@ -152,7 +154,7 @@ func CheckLauncher(launcher string) error {
 	if len(launcher) > maxLauncher {
 		return LauncherTooLong
 	}
-	return nil
+	return checkLauncherNames(launcher)
 }
 
 // Timeout is the timeout that counts when t is asked for; 0 asks for the default.
@@ -179,17 +181,24 @@ func CheckWorkingDir(dir string) error {
 	return nil
 }
 
-// CheckUser finds what is wrong with the user that a command shall run as (rules CMD-3, CMD-8).
-func CheckUser(t CommandType, username, passwordName string) error {
+// CheckUser finds what is wrong with the form of the user that a command shall run as (rule CMD-3).
+func CheckUser(username, passwordName string) error {
 	switch {
 	case utf8.RuneCountInString(username) > maxUsername:
 		return UsernameTooLong
 	case utf8.RuneCountInString(passwordName) > maxUsername:
 		return PasswordNameTooLong
-	case t != RunShellScript && username != "" && username != "System" && passwordName == "":
-		return PasswordNameMissing
 	}
 	return nil
+}
+
+// CheckPassword finds whether a command of type t lacks the name of its user's password: on
+// Windows all but System need one, whose name is one in any case (rule CMD-8).
+func (t CommandType) CheckPassword(username, passwordName string) error {
+	if t == RunShellScript || username == "" || strings.EqualFold(username, "System") || passwordName != "" {
+		return nil
+	}
+	return PasswordNameMissing
 }
 
 // hasControl reports whether s holds a control character or is no text at all.

@@ -120,12 +120,17 @@ func TestUserOfACommand(t *testing.T) { // CMD-3, CMD-8
 		{"Linux needs no password", orderly.RunShellScript, "ann", "", nil},
 		{"Windows, default", orderly.RunPowerShellScript, "", "", nil},
 		{"Windows, System", orderly.RunPowerShellScript, "System", "", nil},
+		{"Windows, System in another case", orderly.RunBatScript, "SYSTEM", "", nil},
 		{"Windows, other without a password", orderly.RunPowerShellScript, "ann", "", orderly.PasswordNameMissing},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := orderly.CheckUser(tt.kind, tt.user, tt.password); !errors.Is(err, tt.err) {
-				t.Errorf("CheckUser = %v, want %v", err, tt.err)
+			err := orderly.CheckUser(tt.user, tt.password)
+			if err == nil {
+				err = tt.kind.CheckPassword(tt.user, tt.password)
+			}
+			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
+				t.Errorf("user %q: %v, want %v", tt.user, err, tt.err)
 			}
 		})
 	}

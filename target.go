@@ -1,6 +1,9 @@
 package orderly
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+)
 
 // AllTag is the built-in tag that every instance carries, with an empty value (rule TGT-7).
 const AllTag = "orderly:all"
@@ -44,4 +47,16 @@ func unique(ids []string) []string {
 		seen[id] = true
 		return again
 	})
+}
+
+var resourceGroup = regexp.MustCompile(`^rg-[0-9A-Za-z]{1,61}$`)
+
+// CheckResourceGroup finds whether a resource group exists. There is no place where groups are
+// made, so one exists by being named (rule TGT-4); what cannot be the ID of one is unknown. The
+// default group is "".
+func CheckResourceGroup(id string) error {
+	if id != "" && !resourceGroup.MatchString(id) {
+		return ResourceGroupUnknown
+	}
+	return nil
 }

@@ -3,7 +3,9 @@ package orderly_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -128,4 +130,50 @@ func TestTags(t *testing.T) { // TGT-5, TGT-7
 			}
 		})
 	}
+}
+
+func TestResourceGroups(t *testing.T) { // TGT-4
+	for id, want := range map[string]error{
+		"": nil, "rg-1": nil, "rg-acfmxazb4ph6aiy": nil, "rg-" + strings.Repeat("a", 61): nil,
+		"rg-" + strings.Repeat("a", 62): orderly.ResourceGroupUnknown, "rg-": orderly.ResourceGroupUnknown, "group": orderly.ResourceGroupUnknown,
+		"rg-a b": orderly.ResourceGroupUnknown, "rg-1\n": orderly.ResourceGroupUnknown,
+	} {
+		if err := orderly.CheckResourceGroup(id); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("CheckResourceGroup(%q) = %v, want %v", id, err, want)
+		}
+	}
+}
+
+// sound reports whether a tag keeps to TGT-5 and TGT-3, said in other words than the code's.
+func sound(g orderly.Tag) bool {
+	size := func(s string) int { return len([]rune(s)) }
+	for _, s := range []string{g.Key, g.Value} {
+		if strings.Contains(s, "http://") || strings.Contains(s, "https://") || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return false
+		}
+	}
+	return size(g.Key) >= 1 && size(g.Key) <= 64 && size(g.Value) <= 128 &&
+		!strings.HasPrefix(g.Key, "aliyun") && !strings.HasPrefix(g.Key, "acs:")
+}
+
+// TGT-3, TGT-5, TGT-7: tags that pass keep to the rules, and no tag has two readings.
+func FuzzTags(f *testing.F) {
+	f.Add("k", "v", "orderly:all", "")
+	f.Add("acs:x", "", "aliyun", "https://x")
+	f.Add("", "v", "k\x00", "\xff")
+	f.Fuzz(func(t *testing.T, key1, value1, key2, value2 string) {
+		list := []orderly.Tag{{Key: key1, Value: value1}, {Key: key2, Value: value2}}
+		target := orderly.Target{Tags: list}
+		own, selecting := orderly.CheckTags(list), target.Check(100, 20)
+		if selecting == nil && (!sound(list[0]) || !sound(list[1]) || key1 == key2) {
+			t.Errorf("%q selects", list)
+		}
+		reserved := strings.HasPrefix(key1, "orderly:") || strings.HasPrefix(key2, "orderly:")
+		if (own == nil) != (selecting == nil && !reserved) {
+			t.Errorf("%q: to set %v, to select by %v", list, own, selecting)
+		}
+		if all := target.All(); all != (list[0] == orderly.Tag{Key: orderly.AllTag} || list[1] == orderly.Tag{Key: orderly.AllTag}) {
+			t.Errorf("%q selects all: %t", list, all)
+		}
+	})
 }

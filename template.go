@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,8 +15,7 @@ import (
 // Limits of custom parameters (rules PAR-2, PAR-3).
 const (
 	maxParameterNames = 20
-	maxParameterName  = 64
-	maxParameters     = 10
+	maxParameterName  = 64 // how many values a request may give is for CommandLimits to say
 )
 
 var (
@@ -87,42 +87,18 @@ func checkParameterName(name string) error {
 	return nil
 }
 
-// ParseParameters reads the values that a request gives to the custom parameters of c: a JSON
-// object of scalars (rules PAR-3, PAR-5). "" is none.
-func (c *Command) ParseParameters(text string) (map[string]string, error) {
+// DecodeParameters reads the values that a request gives to custom parameters: a JSON object of at
+// most limit scalars (rule PAR-3). "" is none.
+func DecodeParameters(text string, limit int) (map[string]string, error) {
 	if text == "" {
 		return nil, nil
 	}
-	params, err := decodeParameters(text)
-	if err != nil || len(params) == 0 {
-		return nil, err
-	}
-	if !c.EnableParameter {
-		return nil, ParametersDisabled
-	}
-	names, err := ParameterNames(c.Content)
-	if err != nil {
-		return nil, err
-	}
-	known := map[string]bool{}
-	for _, n := range names {
-		known[strings.ToLower(n)] = true // not EqualFold, which folds letters that no name has
-	}
-	for k := range params {
-		if !known[strings.ToLower(k)] {
-			return nil, ParameterUnknown.Errorf("%q", k)
-		}
-	}
-	return params, nil
-}
-
-// decodeParameters reads the JSON by tokens, for a map would hide duplicate keys.
-func decodeParameters(text string) (map[string]string, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') || !json.Valid([]byte(text)) {
 		return nil, ParametersMalformed
 	}
+	// By tokens, for a map would hide keys that come twice.
 	params, folded := map[string]string{}, map[string]bool{}
 	for dec.More() {
 		key, value, err := decodeParameter(dec)
@@ -135,15 +111,9 @@ func decodeParameters(text string) (map[string]string, error) {
 		}
 		folded[fold] = true
 		params[key] = value
-		if len(params) > maxParameters {
+		if len(params) > limit {
 			return nil, ParametersTooMany
 		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, ParametersMalformed
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, ParametersMalformed
 	}
 	return params, nil
 }
@@ -171,10 +141,41 @@ func decodeParameter(dec *json.Decoder) (key, value string, err error) {
 	default:
 		return "", "", ParameterTypeInvalid.Errorf("%q", key)
 	}
-	if strings.ContainsRune(value, 0) || strings.ContainsRune(value, utf8.RuneError) {
+	if noText(key) || noText(value) {
 		return "", "", ParameterIllegal.Errorf("%q", key)
 	}
 	return key, value, nil
+}
+
+// noText reports whether s holds what no script can be given: the character 0, or what the decoder
+// puts in the place of bytes and escapes that are not Unicode.
+func noText(s string) bool {
+	return strings.ContainsRune(s, 0) || strings.ContainsRune(s, utf8.RuneError)
+}
+
+// Takes finds whether c takes these values: it has parameters, and each of them (rules PAR-3,
+// PAR-5).
+func (c *Command) Takes(params map[string]string) error {
+	if len(params) == 0 {
+		return nil
+	}
+	if !c.EnableParameter {
+		return ParametersDisabled
+	}
+	names, err := ParameterNames(c.Content)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, n := range names {
+		known[strings.ToLower(n)] = true // not EqualFold, which folds letters that no name has
+	}
+	for _, k := range slices.Sorted(maps.Keys(params)) {
+		if !known[strings.ToLower(k)] {
+			return ParameterUnknown.Errorf("%q", k)
+		}
+	}
+	return nil
 }
 
 // Render is the script that runs on one instance: content with its placeholders replaced. Names

@@ -1,6 +1,7 @@
 package orderly_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -71,7 +72,19 @@ func object(n int) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-func TestParseParameters(t *testing.T) {
+// give reads values for the parameters of a command.
+func give(c *orderly.Command, text string) (map[string]string, error) {
+	params, err := orderly.DecodeParameters(text, orderly.ECSLimits.Parameters)
+	if err == nil {
+		err = c.Takes(params)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return params, nil
+}
+
+func TestParameterValues(t *testing.T) {
 	key64 := strings.Repeat("k", 64)
 	tests := []struct {
 		rule, content, text string
@@ -111,29 +124,49 @@ func TestParseParameters(t *testing.T) {
 		{"PAR-2, a long s is no s", "{{s}}", `{"ſ":"x"}`, nil, orderly.ParameterUnknown},
 		{"PAR-3, a NUL", "{{a}}", `{"a":"\u0000"}`, nil, orderly.ParameterIllegal},
 		{"PAR-3, no UTF-8", "{{a}}", "{\"a\":\"\xff\"}", nil, orderly.ParameterIllegal},
+		{"PAR-3, half a character", "{{a}}", `{"a":"\ud800"}`, nil, orderly.ParameterIllegal},
+		{"PAR-3, a NUL in the key", "{{a}}", `{"a\u0000":"x"}`, nil, orderly.ParameterIllegal},
+		{"PAR-3, no UTF-8 in the key", "{{a}}", "{\"a\xff\":\"x\"}", nil, orderly.ParameterIllegal},
+		{"PAR-3, no JSON at all comes first", "{{a}}", `{"a":[1}`, nil, orderly.ParametersMalformed},
+		{"PAR-3, no JSON at all comes first", "{{a}}", object(11) + "}", nil, orderly.ParametersMalformed},
+		{"PAR-3, lines and tabs", "{{a}}", `{"a":"x\n\ty"}`, map[string]string{"a": "x\n\ty"}, nil},
+		{"PAR-3, key of 64 characters", "{{a}}", `{"` + chars(64) + `":"x"}`, nil, orderly.ParameterUnknown},
+		{"PAR-3, key of 65 characters", "{{a}}", `{"` + chars(65) + `":"x"}`, nil, orderly.ParameterKeyTooLong},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
 			c := orderly.Command{Content: []byte(tt.content), EnableParameter: true}
-			got, err := c.ParseParameters(tt.text)
-			if !errors.Is(err, tt.err) {
-				t.Errorf("ParseParameters = %q, %v, want %v", got, err, tt.err)
+			got, err := give(&c, tt.text)
+			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
+				t.Errorf("values %q, %v, want %v", got, err, tt.err)
 			}
-			if (tt.want != nil || tt.err != nil) && !cmp.Equal(got, tt.want) {
-				t.Errorf("ParseParameters = %q, want %q", got, tt.want)
+			if tt.want != nil && !cmp.Equal(got, tt.want) {
+				t.Errorf("values %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
+// PAR-3: how many there may be is for the dialect to say.
+func TestParametersAreLimitedByTheDialect(t *testing.T) {
+	for limit, want := range map[int]error{20: nil, 19: orderly.ParametersTooMany} {
+		if _, err := orderly.DecodeParameters(object(20), limit); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("20 parameters where %d are allowed: %v, want %v", limit, err, want)
+		}
+	}
+	if got := orderly.ECSLimits.Parameters; got != 10 {
+		t.Errorf("ECS allows %d, want 10", got)
+	}
+}
+
 func TestParametersOfACommandThatTakesNone(t *testing.T) { // PAR-5, PAR-6
 	c := orderly.Command{Content: []byte("echo {{a}}")}
-	if _, err := c.ParseParameters(`{"a":"x"}`); !errors.Is(err, orderly.ParametersDisabled) {
+	if _, err := give(&c, `{"a":"x"}`); !errors.Is(err, orderly.ParametersDisabled) {
 		t.Errorf("with parameters: %v, want %v", err, orderly.ParametersDisabled)
 	}
 	for _, none := range []string{"", "{}"} {
-		if got, err := c.ParseParameters(none); err != nil || len(got) != 0 {
-			t.Errorf("ParseParameters(%q) = %q, %v, want none", none, got, err)
+		if got, err := give(&c, none); err != nil || len(got) != 0 {
+			t.Errorf("values of %q: %q, %v, want none", none, got, err)
 		}
 	}
 	literal := orderly.Command{Type: orderly.RunShellScript, Content: []byte("docker ps --format '{{.Names}}' {{}}")}
@@ -208,11 +241,12 @@ func FuzzParameters(f *testing.F) {
 	builtins := orderly.Builtins{RegionID: "R", AccountID: "A", InstanceID: "I", InstanceName: "N", InvokeID: "V", CommandID: "C"}
 	f.Fuzz(func(t *testing.T, content []byte, text string) {
 		c := orderly.Command{Content: content, EnableParameter: true}
-		params, err := c.ParseParameters(text)
-		again, err2 := c.ParseParameters(text)
-		if !cmp.Equal(params, again) || fmt.Sprint(err) != fmt.Sprint(err2) && !errors.Is(err, orderly.ParameterUnknown) {
+		params, err := give(&c, text)
+		again, err2 := give(&c, text)
+		if !cmp.Equal(params, again) || fmt.Sprint(err) != fmt.Sprint(err2) {
 			t.Fatalf("parsed as %q, %v and then %q, %v", params, err, again, err2)
 		}
+		checkValues(t, text, params)
 		orderly.Render(content, params, builtins)
 		found, err := orderly.ParameterNames(content)
 		if err != nil {
@@ -220,6 +254,25 @@ func FuzzParameters(f *testing.F) {
 		}
 		checkRendering(t, content, found, builtins)
 	})
+}
+
+// checkValues compares values with what the text says to any other reader of JSON (PAR-3).
+func checkValues(t *testing.T, text string, params map[string]string) {
+	t.Helper()
+	if len(params) == 0 {
+		return
+	}
+	var want map[string]any
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&want); err != nil || len(want) != len(params) || len(params) > orderly.ECSLimits.Parameters {
+		t.Fatalf("%q was read as %q, and is %v, %v", text, params, want, err)
+	}
+	for k, v := range want {
+		if got, ok := params[k]; !ok || got != fmt.Sprint(v) {
+			t.Fatalf("%q has the value %q under %q, want %v", text, got, k, v)
+		}
+	}
 }
 
 // checkRendering gives each name a value without braces: no placeholder of a known name can be left.

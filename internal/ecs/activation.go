@@ -62,7 +62,7 @@ func (r *createActivationRequest) activation() (orderly.Activation, error) {
 	if err := checkText("Description", r.Description); err != nil {
 		return a, err
 	}
-	return a, checkResourceGroup(r.ResourceGroupId)
+	return a, orderly.CheckResourceGroup(r.ResourceGroupId)
 }
 
 type describeActivationsRequest struct {

@@ -38,7 +38,7 @@ func (d *Dialect) createCommand(ctx context.Context, c orderly.Caller, req creat
 	if cmd.Content, err = contentOf(req.CommandContent, req.ContentEncoding != plainText); err != nil {
 		return createCommandResponse{}, err
 	}
-	if err := checkResourceGroup(req.ResourceGroupId); err != nil {
+	if err := orderly.CheckResourceGroup(req.ResourceGroupId); err != nil {
 		return createCommandResponse{}, err
 	}
 	id, err := d.engine.CreateCommand(ctx, c, cmd, repetition("CreateCommand", req.ClientToken, req))

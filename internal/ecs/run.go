@@ -16,8 +16,8 @@ const (
 
 // runParameters are the parameters that RunCommand and InvokeCommand share.
 type runParameters struct {
-	RegionId            string `rpc:",required"`
-	InstanceId          []string
+	RegionId            string   `rpc:",required"`
+	InstanceId          []string `rpc:",unless=ResourceTag,missing=MissingParam.InstanceId"`
 	ResourceTag         []tag
 	Parameters          string
 	WorkingDir          string
@@ -110,9 +110,6 @@ func (p *runParameters) check() error {
 		return err
 	}
 	if err := p.checkContainer(); err != nil {
-		return err
-	}
-	if err := checkResourceGroup(p.ResourceGroupId); err != nil {
 		return err
 	}
 	return firstGiven([2]string{"OssOutputDelivery", p.OssOutputDelivery})

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -134,18 +133,6 @@ func timeout(n *int64) time.Duration {
 		return 0
 	}
 	return max(seconds(*n), time.Second)
-}
-
-var resourceGroup = regexp.MustCompile(`^rg-[0-9A-Za-z]{1,61}$`)
-
-// checkResourceGroup finds whether something can be put into a resource group. There is no place
-// where groups are made, so a group exists by being named (rule TGT-4); what cannot be the ID of
-// one is unknown. The default group is "".
-func checkResourceGroup(id string) error {
-	if id != "" && !resourceGroup.MatchString(id) {
-		return orderly.ResourceGroupUnknown
-	}
-	return nil
 }
 
 // repetition is what a request says about being sent again: its token, and a digest of all

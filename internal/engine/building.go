@@ -45,35 +45,32 @@ func (b *building) reset() { *b = building{engine: b.engine, known: b.known} }
 // large reports whether b takes more than one transaction.
 func (b *building) large() bool { return len(b.targets) > pieceSize }
 
-// begin creates the invocation and freezes its targets (TGT-3).
-func (b *building) begin(tx *store.Tx, c orderly.Caller, q Request, command func(*store.Tx) (orderly.Command, error)) error {
-	cmd, err := command(tx)
+// begin creates the invocation, and the command when it is new, and freezes its targets (TGT-3).
+func (b *building) begin(tx *store.Tx, c orderly.Caller, q Request) error {
+	cmd, err := b.engine.command(tx, c, q)
 	if err != nil {
 		return err
 	}
-	if err := orderly.CheckUser(cmd.Type, q.Username, q.PasswordName); err != nil {
+	if err := b.find(tx, c, q); err != nil {
 		return err
 	}
-	params, err := cmd.ParseParameters(q.Parameters)
-	if err != nil {
+	for _, g := range b.targets {
+		if !cmd.Type.Fits(g.OS) {
+			return orderly.InstanceMismatch // CMD-2
+		}
+	}
+	if err := b.engine.suits(&cmd, q); err != nil {
 		return err
 	}
-	if err := cmd.CheckRendered(params, b.engine.cfg.Command); err != nil {
-		return err
-	}
-	if b.targets = b.known; b.targets == nil {
-		if b.targets, err = tx.Targets(c.Account, q.Region, q.Target, b.engine.maxTargets(q)); err != nil {
+	if cmd.ID == "" {
+		if _, err := b.engine.addCommand(tx, c, &cmd); err != nil {
 			return err
 		}
 	}
-	if err := b.engine.checkTargets(b.targets, q, cmd.Type); err != nil {
-		return err
-	}
-	b.targets = inOrder(b.targets, q.Target.Instances)
 	seq := b.engine.db.NextSeq()
 	b.v = orderly.Invocation{
 		Seq: seq, ID: orderly.NewID(orderly.InvocationPrefix, q.Region, seq), Account: c.Account, Region: q.Region,
-		Command: cmd, KeepCommand: q.KeepCommand, Parameters: params, Repeat: q.Repeat, Frequency: q.Frequency, Termination: q.Termination,
+		Command: cmd, KeepCommand: q.KeepCommand, Parameters: q.values, Repeat: q.Repeat, Frequency: q.Frequency, Termination: q.Termination,
 		Username: q.Username, WindowsPasswordName: q.PasswordName, ResourceGroup: q.ResourceGroup, Tags: q.Tags,
 		Delivery: b.engine.cfg.Delivery, WaitForAway: q.Delivery != nil,
 		CallerKey: c.KeyID, SourceIP: c.SourceIP, Size: len(b.targets), Created: tx.Now,
@@ -98,24 +95,31 @@ func (e *Engine) maxTargets(q Request) int {
 	return e.cfg.MaxTargets
 }
 
-// checkTargets refuses a request when one of the instances found does not fit.
-func (e *Engine) checkTargets(found []store.Target, q Request, t orderly.CommandType) error {
+// find finds the targets, all of which must exist where the request looks for them.
+func (b *building) find(tx *store.Tx, c orderly.Caller, q Request) (err error) {
+	if err := orderly.CheckResourceGroup(q.ResourceGroup); err != nil {
+		return err
+	}
+	limit := b.engine.maxTargets(q)
+	if b.targets = b.known; b.targets == nil {
+		if b.targets, err = tx.Targets(c.Account, q.Region, q.Target, limit); err != nil {
+			return err
+		}
+	}
 	switch {
-	case len(found) < len(q.Target.Instances):
+	case len(b.targets) < len(q.Target.Instances):
 		return orderly.InstanceUnknown // TGT-2
-	case len(found) == 0:
+	case len(b.targets) == 0:
 		return orderly.TargetTagsMatchNothing
-	case len(found) > e.maxTargets(q):
+	case len(b.targets) > limit:
 		return orderly.TargetsTooMany
 	}
-	for _, g := range found {
-		if !t.Fits(g.OS) {
-			return orderly.InstanceMismatch // CMD-2
-		}
+	for _, g := range b.targets {
 		if g.ResourceGroup != "" && q.ResourceGroup != "" && g.ResourceGroup != q.ResourceGroup {
 			return orderly.ResourceGroupUnknown // TGT-4
 		}
 	}
+	b.targets = inOrder(b.targets, q.Target.Instances)
 	return nil
 }
 

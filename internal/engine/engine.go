@@ -90,6 +90,7 @@ func New(db *store.DB, link Link, cfg Config) *Engine {
 	if cfg.Command.ContentBytes == 0 {
 		cfg.Command = orderly.ECSLimits
 	}
+	cfg.Command.Parameters = orDefault(cfg.Command.Parameters, orderly.ECSLimits.Parameters)
 	if len(cfg.Regions) == 0 {
 		cfg.Regions = []string{"cn-hangzhou"}
 	}

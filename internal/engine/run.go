@@ -31,6 +31,8 @@ type Request struct {
 	ResourceGroup string
 	Tags          []orderly.Tag
 	Delivery      *time.Duration // DeliveryTimeout, nil when it is not given (DLV-1)
+
+	values map[string]string // of Parameters, once they are read
 }
 
 // An Answer is what Run and Invoke return.
@@ -47,6 +49,10 @@ const (
 
 // RunCommand creates a command and runs it at once. When it has returned, nothing is lost any more:
 // the invocation, its tasks and whom they are handed to are in the database.
+//
+// Its checks, and InvokeCommand's, come in the order of ERR-1: what the request alone shows before
+// the database is asked for anything, then whether the things that it names exist, whether they
+// suit each other, and what may be had.
 func (e *Engine) RunCommand(ctx context.Context, c orderly.Caller, q Request, r Repetition) (Answer, error) {
 	if err := e.CheckRegion(q.Region); err != nil {
 		return Answer{}, err
@@ -58,15 +64,16 @@ func (e *Engine) RunCommand(ctx context.Context, c orderly.Caller, q Request, r 
 	if err := q.Command.Check(l); err != nil {
 		return Answer{}, err
 	}
-	return e.invoke(ctx, c, q, r, func(tx *store.Tx) (orderly.Command, error) {
-		cmd := q.Command
-		cmd.Tags = nil
-		if cmd.Kept {
-			cmd.Tags = q.Tags
-		}
-		_, err := e.addCommand(tx, c, &cmd)
-		return cmd, err
-	})
+	if err := e.check(&q, r); err != nil {
+		return Answer{}, err
+	}
+	if err := e.suits(&q.Command, q); err != nil {
+		return Answer{}, err
+	}
+	if q.Command.Tags = nil; q.KeepCommand {
+		q.Command.Tags = q.Tags
+	}
+	return e.invoke(ctx, c, q, r)
 }
 
 // InvokeCommand runs a stored command.
@@ -83,14 +90,22 @@ func (e *Engine) InvokeCommand(ctx context.Context, c orderly.Caller, q Request,
 	if _, err := e.cfg.Command.Timeout(q.Command.Timeout); err != nil {
 		return Answer{}, err
 	}
+	if err := e.check(&q, r); err != nil {
+		return Answer{}, err
+	}
+	if q.Command.ID == "" {
+		return Answer{}, orderly.CommandUnknown
+	}
 	q.KeepCommand = true
-	return e.invoke(ctx, c, q, r, func(tx *store.Tx) (orderly.Command, error) {
-		return e.stored(tx, c, q)
-	})
+	return e.invoke(ctx, c, q, r)
 }
 
-// stored is the command that InvokeCommand names, with what this invocation sets (CMD-6).
-func (e *Engine) stored(tx *store.Tx, c orderly.Caller, q Request) (orderly.Command, error) {
+// command is the one to run: RunCommand's new one, which has no ID yet, or that which InvokeCommand
+// names, with what this invocation sets (CMD-6).
+func (e *Engine) command(tx *store.Tx, c orderly.Caller, q Request) (orderly.Command, error) {
+	if q.Command.ID == "" {
+		return q.Command, nil
+	}
 	cmd, err := e.kept(tx, c, q.Region, q.Command.ID)
 	if err != nil {
 		return cmd, err
@@ -107,17 +122,31 @@ func (e *Engine) stored(tx *store.Tx, c orderly.Caller, q Request) (orderly.Comm
 	return cmd, err
 }
 
-// check finds what is wrong with a request's form.
-func (e *Engine) check(q *Request) error {
+// check finds what is wrong with a request's form, and reads its parameters.
+func (e *Engine) check(q *Request, r Repetition) (err error) {
 	if err := q.Target.Check(e.cfg.MaxTargets, q.MaxTags); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
 		return err
 	}
 	if err := orderly.CheckTags(q.Tags); err != nil {
 		return err
 	}
+	if err := orderly.CheckUser(q.Username, q.PasswordName); err != nil {
+		return err
+	}
 	if q.Delivery != nil && (*q.Delivery < minDelivery || *q.Delivery > maxDelivery) {
 		return orderly.DeliveryTimeoutInvalid
 	}
+	if q.values, err = orderly.DecodeParameters(q.Parameters, e.cfg.Command.Parameters); err != nil {
+		return err
+	}
+	return e.checkModes(q)
+}
+
+// checkModes finds what is wrong with how a request wants its command run, and sets the defaults.
+func (e *Engine) checkModes(q *Request) error {
 	switch q.Termination {
 	case "":
 		q.Termination = orderly.KillProcess
@@ -141,19 +170,27 @@ func (e *Engine) check(q *Request) error {
 	return nil
 }
 
+// suits finds whether a command takes what a request brings to it.
+func (e *Engine) suits(cmd *orderly.Command, q Request) error {
+	if err := cmd.Type.CheckPassword(q.Username, q.PasswordName); err != nil {
+		return err
+	}
+	if err := cmd.Takes(q.values); err != nil {
+		return err
+	}
+	return cmd.CheckRendered(q.values, e.cfg.Command)
+}
+
 // invoke is what Run and Invoke share. Small invocations, which most are, take one transaction;
 // large ones are built in pieces and shown when they are complete.
-func (e *Engine) invoke(ctx context.Context, c orderly.Caller, q Request, r Repetition, command func(*store.Tx) (orderly.Command, error)) (Answer, error) {
-	if err := e.check(&q); err != nil {
-		return Answer{}, err
-	}
+func (e *Engine) invoke(ctx context.Context, c orderly.Caller, q Request, r Repetition) (Answer, error) {
 	b := &building{engine: e}
 	if err := b.survey(ctx, c, q); err != nil {
 		return Answer{}, err
 	}
 	text, again, err := e.Once(ctx, c, q.Region, r, func(tx *store.Tx) (string, error) {
 		b.reset()
-		if err := b.begin(tx, c, q, command); err != nil {
+		if err := b.begin(tx, c, q); err != nil {
 			return "", err
 		}
 		return b.answer(), b.piece(tx)
