@@ -110,6 +110,15 @@ func TestFleetAnswersACommand(t *testing.T) {
 			t.Errorf("%s wrote %q, want %q", id, r.Output, want)
 		}
 	}
+	tick, over := time.NewTicker(5*time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
+	for f.Counts().Acked < 50 { // an acknowledgement may be on its way when the result is in the database
+		select {
+		case <-tick.C:
+		case <-over:
+			t.Fatalf("%+v, want 50 ends in the database", f.Counts())
+		}
+	}
 	if n := f.Counts(); n.Runs != 50 || n.Acked != 50 || n.Registered != 50 {
 		t.Errorf("%+v, want 50 runs and 50 ends in the database", n)
 	}
