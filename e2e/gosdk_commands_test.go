@@ -124,3 +124,55 @@ func TestGoSDKRunsOnceWithAToken(t *testing.T) {
 		}
 	})
 }
+
+// A command is changed for what runs from then on (MOD-1, MOD-2, CMD-6, LA-1).
+func TestGoSDKModifiesCommands(t *testing.T) {
+	eachFormat(t, func(p *play) {
+		a := p.Server.Agent("one")
+		want := p.createCommand()
+		before, _ := p.invoke(want, a)
+
+		q := ecs.CreateModifyCommandRequest()
+		q.CommandId, q.Name, q.Description, q.WorkingDir, q.Timeout = want.CommandId, "changed", "other <b>", "/", number(5)
+		q.Launcher, q.CommandContent = `sh {{ACS::ScriptFileName|Ext(".txt")}}`, base64Of("exit 1")
+		check(p, "ModifyCommand", ask(p, p.SDK.ModifyCommand, q), &ecs.ModifyCommandResponse{})
+		want.Name, want.Description, want.WorkingDir, want.Timeout, want.Launcher, want.InvokeTimes = q.Name, q.Description, "/", 10, q.Launcher, 1
+		check(p, "a command that was changed", p.commands(want.CommandId), []ecs.Command{want})
+		check(p, "what it did before", p.invocation(before.InvokeId), before)
+
+		run := ecs.CreateInvokeCommandRequest()
+		run.CommandId, run.InstanceId, run.Parameters = want.CommandId, ids([]*stage.Agent{a}), map[string]any{"name": "you"}
+		now := ask(p, p.SDK.InvokeCommand, run)
+		after := once(now.InvokeId, want.CommandId, "")
+		after.CommandName, after.CommandDescription, after.CommandContent = want.Name, want.Description, want.CommandContent
+		after.WorkingDir, after.Timeout, after.Launcher, after.Parameters = "/", 10, want.Launcher, `{"name":"you"}`
+		after.InvocationStatus, after.InvokeStatus = "Success", "Finished"
+		p.checkEnded(p.ended(now.InvokeId), after, on(a, " you from / as "+want.CommandId+"\n"))
+
+		q.Timeout = number(86401)
+		refused(p, p.SDK.ModifyCommand, q, 403, "InvalidTimeout.ExceedLimit")
+		q = ecs.CreateModifyCommandRequest()
+		q.CommandId, q.Name = "c-hz0aaaaaaaaaaaa", "x"
+		refused(p, p.SDK.ModifyCommand, q, 404, "InvalidCmdId.NotFound")
+	})
+}
+
+// The operator limits what an account may have (Q-1).
+func TestGoSDKMeetsLimits(t *testing.T) {
+	t.Parallel()
+	s := stage.Open(t, stage.Options{Args: []string{"--max-commands", "1", "--max-invocations", "2", "--max-targets", "1"}})
+	p := &play{t, s, goSDK(t, s.Endpoint, s.KeyID, s.Secret), "JSON"}
+	agents := s.Agents("one", "two")
+	p.createCommand()
+	again := ecs.CreateCreateCommandRequest()
+	again.Name, again.Type, again.CommandContent = "more", "RunShellScript", base64Of("true")
+	refused(p, p.SDK.CreateCommand, again, 403, "CmdCount.ExceedQuota")
+	refused(p, p.SDK.RunCommand, newRun("true", agents...), 403, "InstanceIds.ExceedLimit")
+	q := newRun("true", agents[0])
+	q.ClientToken = "once"
+	first := ask(p, p.SDK.RunCommand, q)
+	p.ended(first.InvokeId)
+	p.ended(ask(p, p.SDK.RunCommand, newRun("true", agents[1])).InvokeId)
+	refused(p, p.SDK.RunCommand, newRun("true", agents[1]), 403, "Invocation.ExceedQuota")
+	check(p, "a repetition", ask(p, p.SDK.RunCommand, q), &ecs.RunCommandResponse{InvokeId: first.InvokeId, CommandId: first.CommandId})
+}

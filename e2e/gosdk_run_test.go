@@ -95,7 +95,7 @@ func resultOf(v ecs.Invocation, t ecs.InvokeInstance) ecs.InvocationResult {
 		InvokeId: v.InvokeId, CommandId: v.CommandId, InstanceId: t.InstanceId, InvocationStatus: t.InvocationStatus,
 		InvokeRecordStatus: t.InstanceInvokeStatus, ExitCode: t.ExitCode, ErrorCode: t.ErrorCode, ErrorInfo: t.ErrorInfo,
 		Output: t.Output, Dropped: t.Dropped, Repeats: t.Repeats, StartTime: t.StartTime, FinishedTime: t.FinishTime,
-		StopTime: t.StopTime, Username: v.Username, TerminationMode: v.TerminationMode,
+		StopTime: t.StopTime, Username: v.Username, TerminationMode: v.TerminationMode, Launcher: v.Launcher,
 	}
 	r.Tags.Tag = v.Tags.Tag
 	return r
