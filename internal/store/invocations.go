@@ -59,7 +59,7 @@ func (t *Tx) AddInvocation(v orderly.Invocation) error {
 		v.Delivery.Milliseconds(), flag(v.WaitForAway), v.CallerKey, v.SourceIP); err != nil {
 		return err
 	}
-	return t.addTags(taggedInvocation, v.ID, v.Account, v.Region, v.Tags)
+	return t.addTags(TaggedInvocation, v.ID, v.Account, v.Region, v.Tags)
 }
 
 // Built makes an invocation visible, with the counts of its tasks and the earliest of their dues;
@@ -99,7 +99,7 @@ func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
 	if err != nil || n == int64(limit) {
 		return true, err
 	}
-	if _, err = t.exec(`delete from tags where kind = $1 and resource in (select id from invocations where seq = $2)`, taggedInvocation, seq); err != nil {
+	if _, err = t.exec(`delete from tags where kind = $1 and resource in (select id from invocations where seq = $2)`, TaggedInvocation, seq); err != nil {
 		return false, err
 	}
 	if _, err = t.exec(`delete from client_tokens where answer like (select '%' || id || '%' from invocations where seq = $1)`, seq); err != nil {

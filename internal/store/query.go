@@ -33,7 +33,7 @@ func (f InvocationFilter) where() where {
 	w.eq("v.command_type", f.CommandType)
 	w.eq("v.resource_group", f.ResourceGroup)
 	w.eq("v.repeat_mode", f.Repeat)
-	w.tagged(taggedInvocation, "v.id", f.Tags)
+	w.tagged(TaggedInvocation, "v.id", f.Tags)
 	if f.Timed != nil && *f.Timed {
 		w.add(repeats + " and " + live)
 	} else if f.Timed != nil {
@@ -107,7 +107,7 @@ func (db *DB) tagInvocations(ctx context.Context, list []orderly.Invocation) err
 	for i := range list {
 		ids[i] = list[i].ID
 	}
-	tags, err := db.tagsOf(ctx, taggedInvocation, ids)
+	tags, err := db.tagsOf(ctx, TaggedInvocation, ids)
 	for i := range list {
 		list[i].Tags = tags[list[i].ID]
 	}
@@ -179,7 +179,7 @@ func (f ResultFilter) where() where {
 	if f.Record != "" {
 		w.add("(" + taskStatus(f.Record) + ")")
 	}
-	w.tagged(taggedInvocation, "v.id", f.Tags)
+	w.tagged(TaggedInvocation, "v.id", f.Tags)
 	return w
 }
 

@@ -17,8 +17,6 @@ const (
 	TaggedCommand    Kind = "command"
 	TaggedInvocation Kind = "invocation"
 	TaggedActivation Kind = "activation"
-
-	taggedInvocation = TaggedInvocation
 )
 
 // A shelf is where the resources of a kind are.
