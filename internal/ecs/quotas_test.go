@@ -54,4 +54,26 @@ func TestQuotasAreAskedLast(t *testing.T) {
 	})
 }
 
+// TOK-2: a token is of one account, region and operation.
+func TestClientTokensAreOfOneRegion(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		asked := aCommand.with("ClientToken", "t")
+		first := call[run](h, "CreateCommand", asked)
+		for name, again := range map[string]run{
+			"another region":  call[run](h, "CreateCommand", asked.with("RegionId", "cn-beijing")),
+			"another account": call[run](h.as(other), "CreateCommand", asked),
+		} {
+			if again.CommandId == "" || again == first {
+				t.Errorf("%s: %v, want another command than %v", name, again, first)
+			}
+		}
+		call[struct{ ActivationId string }](h, "CreateActivation", values{"ClientToken": "t"})
+		if again := call[run](h, "CreateCommand", asked); again != first {
+			t.Errorf("again %v, want %v", again, first)
+		}
+		h.refused("CreateCommand", asked.with("Launcher", "sh"), 403, "IdempotentParameterMismatch")
+		h.refused("CreateCommand", asked.with("Tag.1.Key", "k"), 403, "IdempotentParameterMismatch")
+	})
+}
+
 type commandIDs struct{ Commands struct{ Command []run } }
