@@ -10,7 +10,7 @@ import (
 
 type describeInvocationsRequest struct {
 	RegionId        string `rpc:",required"`
-	InvokeId        string
+	InvokeId        string `rpc:",when=IncludeOutput:true,unless=InstanceId"`
 	CommandId       string
 	CommandName     string
 	CommandType     string

@@ -9,7 +9,7 @@ import (
 
 type describeInvocationResultsRequest struct {
 	RegionId           string `rpc:",required"`
-	InvokeId           string
+	InvokeId           string `rpc:",when=IncludeHistory:true"`
 	InstanceId         string
 	CommandId          string
 	InvokeRecordStatus string

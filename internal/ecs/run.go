@@ -23,7 +23,7 @@ type runParameters struct {
 	WorkingDir          string
 	Timeout             *int64
 	RepeatMode          string
-	Frequency           string
+	Frequency           string `rpc:",when=RepeatMode:Period,missing=MissingParam.Frequency"`
 	Timed               string // without effect, whatever it is (RM-3)
 	TerminationMode     string
 	Username            string

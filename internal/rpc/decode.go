@@ -22,6 +22,8 @@ type field struct {
 	index    []int // for FieldByIndex; longer than one inside embedded structs
 	required bool
 	unless   string // a parameter that can stand in for it
+	when     string // the parameter whose value, the next field, makes it required; "" for always
+	value    string
 	missing  string // code when required and absent
 	invalid  string // code when malformed
 	set      setter // of a scalar, or of one element of a list of scalars
@@ -73,6 +75,9 @@ func fieldOf(sf reflect.StructField, index []int) field {
 			f.required = true
 		case "unless":
 			f.required, f.unless = true, value
+		case "when":
+			f.required = true
+			f.when, f.value, _ = strings.Cut(value, ":")
 		case "missing":
 			f.missing = value
 		case "code":
@@ -154,7 +159,8 @@ func (p *plan) decode(v reflect.Value, params map[string]string, form func(map[s
 		return params[name] != ""
 	}
 	for _, f := range p.fields {
-		if f.required && !given(f.name) && !given(f.unless) {
+		needed := f.required && (f.when == "" || params[f.when] == f.value)
+		if needed && !given(f.name) && !given(f.unless) {
 			return f.refuse(f.missing, "You must specify %s.")
 		}
 	}

@@ -35,7 +35,8 @@
 // structs in slices, and embedded structs, whose fields count as their parent's. The list Tag
 // reads Tag.1.Key, Tag.1.Value and so on, sorted by number, gaps allowed; a bare InstanceId=x is a
 // list of one. An empty number or bool counts as absent. Unknown parameters are ignored. With
-// unless=Other a parameter is required where Other is not given.
+// unless=Other a parameter is required where Other is not given, and with when=Other:value where
+// Other has exactly that value.
 //
 // # Structs into answers
 //

@@ -15,6 +15,9 @@ type choiceRequest struct {
 	CommandId   string `rpc:",unless=Name"`
 	Name        string
 	Timeout     *int64
+	Frequency   string `rpc:",when=RepeatMode:Period,missing=MissingParam.Frequency"`
+	InvokeId    string `rpc:",when=IncludeOutput:true,unless=Tag"`
+	Tag         []tag
 }
 
 // choosy is the configuration with an action that takes one parameter or another.
@@ -39,6 +42,12 @@ func TestAParameterStandsInForAnother(t *testing.T) {
 		{"neither of the lists", values{"CommandId": "c"}, "MissingParam.InstanceId"},
 		{"a list that is none", values{"InstanceId.x": "i", "ResourceTag": "k", "CommandId": "c"}, "MissingParam.InstanceId"},
 		{"neither of the texts", values{"InstanceId.1": "i"}, "MissingParameter.CommandId"},
+		{"for a value", values{"InstanceId.1": "i", "Name": "n", "RepeatMode": "Period"}, "MissingParam.Frequency"},
+		{"given for a value", values{"InstanceId.1": "i", "Name": "n", "RepeatMode": "Period", "Frequency": "f"}, ""},
+		{"for another value", values{"InstanceId.1": "i", "Name": "n", "RepeatMode": "Once"}, ""},
+		{"for another spelling", values{"InstanceId.1": "i", "Name": "n", "RepeatMode": "period"}, ""},
+		{"for a value, with none that stands in", values{"InstanceId.1": "i", "Name": "n", "IncludeOutput": "true"}, "MissingParameter.InvokeId"},
+		{"another for a value", values{"InstanceId.1": "i", "Name": "n", "IncludeOutput": "true", "Tag.1.Key": "k"}, ""},
 		{"empty", values{"InstanceId.1": "i", "Name": ""}, "MissingParameter.CommandId"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
