@@ -70,27 +70,14 @@ func TestEveryReasonHasACode(t *testing.T) {
 	}
 }
 
-// The same text wherever a code occurs (the messages that the published documents print).
+// The messages that the published documents print.
 func TestMessagesAreThePublishedOnes(t *testing.T) {
-	published := map[string]string{
-		"NumberExceed.Tags":           "The Tags parameter number is exceed.",
-		"Duplicate.TagKey":            "The Tag.N.Key contain duplicate key.",
-		"InvalidTagKey.Malformed":     "The specified Tag.n.Key is not valid.",
-		"InvalidTagValue.Malformed":   "The specified Tag.n.Value is not valid.",
-		"MissingParameter.TagKey":     "You must specify Tag.N.Key.",
-		"InvalidParam.PageNumber":     "The specified parameter is invalid.",
-		"InvalidParam.PageSize":       "The specified parameter is invalid.",
-		"InvalidParameter.NextToken":  "The specified parameter NextToken is not valid.",
-		"InvalidParameter.MaxResults": "The specified parameter MaxResults is not valid.",
-		"InvalidRegionId.NotFound":    "The RegionId provided does not exist in our records.",
-		"InternalError.Dispatch":      "An error occurred when you dispatched the request.",
-	}
 	api := ecs.New(ecs.Config{}).API()
 	got := map[string]string{api.Internal.Code: api.Internal.Message}
 	for _, code := range api.Codes {
 		got[code.Code] = code.Message
 	}
-	for code, want := range published {
+	for code, want := range verbatim {
 		if got[code] != want {
 			t.Errorf("%s says %q, want %q", code, got[code], want)
 		}
@@ -350,6 +337,7 @@ func (h *house) furnish() *strings.Replacer {
 	create := func(pairs ...string) string {
 		return call[run](h, "CreateCommand", aCommand.with("ContentEncoding", "PlainText").with(pairs...)).CommandId
 	}
+	batch := create("Type", "RunBatScript")
 	command, plain := create("EnableParameter", "true", "CommandContent", "echo "+placeholders(12)), create()
 	busy := create()
 	task := call[run](h, "InvokeCommand", values{"CommandId": busy, "InstanceId.1": linux}).InvokeId
@@ -357,7 +345,7 @@ func (h *house) furnish() *strings.Replacer {
 	full := h.online()
 	call[struct{}](h, "TagResources", values{"ResourceType": "instance", "ResourceId.1": full}.with(many("Tag", 20, ".Key")...))
 	list := call[instances](h, "DescribeManagedInstances", nil)
-	return strings.NewReplacer("{unkept}", unkept, "{full}", full, "{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
+	return strings.NewReplacer("{batch}", batch, "{unkept}", unkept, "{full}", full, "{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
 		"{busy}", busy, "{task}", task, "{activation}", list.Instances[0].ActivationId)
 }
 

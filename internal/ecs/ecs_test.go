@@ -92,8 +92,9 @@ type house struct {
 
 // A setting changes how a house is built.
 type setting struct {
-	engine engine.Config
-	fleet  fleet.Config
+	engine    engine.Config
+	fleet     fleet.Config
+	authorize func(ctx context.Context, c orderly.Caller, product, action string) error
 }
 
 // each runs a promise on every database.
@@ -133,7 +134,7 @@ func build(t *testing.T, dsn string, s setting) *house {
 		Engine: h.engine, Fleet: h.fleet, TokenKey: bytes.Repeat([]byte{9}, 32),
 		Endpoint: func(region string) string { return region + ".orderly.example" },
 	})
-	web := httptest.NewServer(rpc.New(rpc.Config{APIs: []rpc.API{dialect.API()}, Keys: keys{db}, Host: "orderly.example"}))
+	web := httptest.NewServer(rpc.New(rpc.Config{APIs: []rpc.API{dialect.API()}, Keys: keys{db}, Host: "orderly.example", Authorize: s.authorize}))
 	t.Cleanup(web.Close)
 	h.url = web.URL
 	return h
@@ -160,6 +161,12 @@ var nonces struct {
 // send makes one signed request; without a region or an action of its own it gets the usual ones.
 func (h *house) send(action, format string, v values) answer {
 	h.t.Helper()
+	return h.sendSigned(action, format, v, "secret")
+}
+
+// sendSigned is send with the signature of some secret.
+func (h *house) sendSigned(action, format string, v values, secret string) answer {
+	h.t.Helper()
 	nonces.Lock()
 	nonces.n++
 	p := auth.Params{
@@ -169,7 +176,7 @@ func (h *house) send(action, format string, v values) answer {
 	}
 	nonces.Unlock()
 	maps.Copy(p, auth.Params(v))
-	p["Signature"], _ = auth.SignV1(http.MethodPost, p, "secret")
+	p["Signature"], _ = auth.SignV1(http.MethodPost, p, secret)
 	form := url.Values{}
 	for name, value := range p {
 		form.Set(name, value)
@@ -208,6 +215,9 @@ func (h *house) refused(action string, v values, status int, code string) {
 	}
 	if a.status != status || e.Code != code {
 		h.t.Errorf("%s %v: %d %s (%s), want %d %s", action, v, a.status, e.Code, e.Message, status, code)
+	}
+	if want := verbatim[code]; want != "" && e.Message != want {
+		h.t.Errorf("%s: %s says %q, want %q", action, code, e.Message, want)
 	}
 	if e.Message == "" || e.HostId == "" || e.RequestId == "" {
 		h.t.Errorf("%s: an incomplete error %s", action, a.body)

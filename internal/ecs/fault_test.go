@@ -36,6 +36,8 @@ func TestFaultsOfOursAreNoDetails(t *testing.T) {
 			"UntagResources":    {"ResourceType": "command", "ResourceId.1": "c-1", "All": "true"},
 			"DescribeInstances": nil, "DescribeInstanceStatus": nil, "DescribeCloudAssistantStatus": nil, "CreateActivation": nil,
 			"DescribeActivations": nil, "DisableActivation": {"ActivationId": "A"}, "DeleteActivation": {"ActivationId": "A"}, "DescribeManagedInstances": nil,
+			"RunCommand": script("mi-1"), "InvokeCommand": {"CommandId": "c-1", "InstanceId.1": "mi-1"}, "StopInvocation": {"InvokeId": "t-1"},
+			"DescribeInvocations": nil, "DescribeInvocationResults": nil,
 			"ModifyManagedInstance": {"InstanceId": "mi-1", "InstanceName": "web"}, "DeregisterManagedInstance": {"InstanceId": "mi-1"},
 		} {
 			a := h.send(action, "JSON", v)

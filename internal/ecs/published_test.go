@@ -13,7 +13,7 @@ import (
 // everyRefusal is all that TestRefusals asks for.
 func everyRefusal() []refusal {
 	return slices.Concat(regionRefusals, commandRefusals, runRefusals, describeRefusals, machineRefusals, pageRefusals,
-		modifyRefusals, tagRefusals, instanceRefusals, sharedRefusals())
+		modifyRefusals, tagRefusals, instanceRefusals, sharedRefusals(), runExactRefusals())
 }
 
 var modifyRefusals = []refusal{
@@ -210,6 +210,11 @@ var published = map[string]string{
 	"UntagResources":            tagging + `404 MissingParameter.Tags`,
 	"ListTagResources":          tagging + `400 InvalidTagCount, InvalidTagValue.Malformed, InvalidTag.Mismatch`,
 	"DescribeRegions":           `403 Unauthorized.EmptyRegion 404 InvalidAcceptLanguage.NotFound, InvalidResourceType.NotFound`,
+	"RunCommand":                running + runningNew,
+	"InvokeCommand":             running + runningStored,
+	"StopInvocation":            stopping,
+	"DescribeInvocations":       reading,
+	"DescribeInvocationResults": reading,
 	"DescribeInstances":         `400 InvalidTag.Mismatch, InvalidTagCount 404 InvalidStatus.NotFound, InvalidFilterKey.NotFound`,
 }
 
@@ -226,10 +231,14 @@ const (
 var neverHere = []string{
 	"RegionId.ApiNotSupported", "Operation.Forbidden", "InvalidStatus.ResourceGroup", "CmdName.Readonly", "ServiceUnavailable", "InternalError",
 	"RealNameAuthenticationError", "ManagedInstanceCountExceedLimit", "NoPermission.Tag", "Unauthorized.EmptyRegion",
+	"Parameter.MissingValue", "ParameterStore.NotSupported", "ParameterStore.InvalidParameters", "ParameterStore.NoPermission", "TemporaryAccessKey.Error",
 }
 
-// testedApart are those that need more than a request: a quota that is used up, a fault.
-var testedApart = []string{"CmdCount.ExceedQuota", "ActivationCount.ExceedLimit", "InternalError.Dispatch"}
+// testedApart are those that need more than a request: a quota that is used up, a request before, a fault.
+var testedApart = []string{
+	"CmdCount.ExceedQuota", "Invocation.ExceedQuota", "ActivationCount.ExceedLimit", "InternalError.Dispatch",
+	"IdempotentParameterMismatch", "IdempotentProcessing", "InvalidParam.Frequency",
+}
 
 // Each code that the texts list for an operation is asked for in a test, with its status, or is known
 // not to occur.
