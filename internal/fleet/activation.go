@@ -41,6 +41,9 @@ func (f *Fleet) CreateActivation(ctx context.Context, c orderly.Caller, a orderl
 		return "", "", err
 	}
 	answer, _, err := f.engine.Once(ctx, c, a.Region, r, func(tx *store.Tx) (string, error) {
+		if err := tx.LockAccount(c.Account); err != nil {
+			return "", err
+		}
 		n, err := tx.CountActivations(c.Account, a.Region)
 		if err != nil {
 			return "", err

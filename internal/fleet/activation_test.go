@@ -7,12 +7,14 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/engine"
 	"github.com/orderly-run/orderly/internal/fleet"
+	"github.com/orderly-run/orderly/internal/store"
 )
 
 func TestActivationIsChecked(t *testing.T) { // MI-1
@@ -165,5 +167,37 @@ func TestCodesAreLimitedByQuota(t *testing.T) {
 		_, err := h.DisableActivation(t.Context(), caller, region, last)
 		must(t, err)
 		h.activate(orderly.Activation{})
+	})
+}
+
+// However many ask at once, no one gets more codes than the quota allows.
+func TestCodesAreLimitedForAllAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		must(t, h.db.Write(t.Context(), store.Interactive, func(tx *store.Tx) error { return tx.AddAccount(caller.Account) }))
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				if _, _, err := h.CreateActivation(t.Context(), caller, orderly.Activation{Region: region}, engine.Repetition{}); err != nil && !errors.Is(err, orderly.ActivationQuota) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		_, n, err := h.Activations(t.Context(), caller, store.ActivationFilter{Region: region}, store.Page{Limit: 1})
+		if err != nil || n != 10 {
+			t.Errorf("%d codes, %v; want 10", n, err)
+		}
+	})
+}
+
+// Where an operator allows less than the usual, that is what a code is made for.
+func TestCodesAreMadeForWhatIsAllowed(t *testing.T) { // MI-1
+	each(t, func(t *testing.T, h *house) {
+		small := fleet.New(h.db, h.engine, fleet.Config{Activation: orderly.ActivationLimits{Hours: 2, Instances: 3}})
+		id, _, err := small.CreateActivation(t.Context(), caller, orderly.Activation{Region: region}, engine.Repetition{})
+		must(t, err)
+		if a := h.activation(id); a.TTL != 2*time.Hour || a.Count != 3 {
+			t.Errorf("activation for %v and %d machines, want 2 h and 3", a.TTL, a.Count)
+		}
 	})
 }
