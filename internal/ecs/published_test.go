@@ -28,6 +28,8 @@ var modifyRefusals = []refusal{
 	{"CMD-3", "ModifyCommand", aChange.with("WorkingDir", "\x1b"), 403, "InvalidParameterCharacter.CommandWorkingDir"},
 	{"LA-1", "ModifyCommand", aChange.with("Launcher", long(1025)), 403, "InvalidLauncher.LengthLimitExceeded"},
 	{"LA-1", "ModifyCommand", aChange.with("Launcher", "\x00"), 400, "InvalidParameter.Launcher"},
+	{"LA-1", "ModifyCommand", aChange.with("Launcher", "sh {{ACS::Moon}}"), 400, "CmdParam.InvalidParamName"},
+	{"LA-1", "CreateCommand", aCommand.with("Launcher", "sh {{ACS::InstanceId}}"), 400, "CmdParam.InvalidParamName"},
 	{"CMD-5", "ModifyCommand", aChange.with("Timeout", "86401"), 403, "InvalidTimeout.ExceedLimit"},
 	{"CMD-5", "ModifyCommand", aChange.with("Timeout", "soon"), 400, "InvalidParameter.Timeout"},
 	{"SZ-1", "ModifyCommand", aChange.with("CommandContent", long(24577)), 403, "CmdContent.ExceedLimit"},
