@@ -17,7 +17,7 @@ RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
 # hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
 export ORDERLY_REQUIRE_POSTGRES := 1
 
-.PHONY: build test check bench fuzz fmt states error-codes prepare lint race docs vulncheck
+.PHONY: build test check conformance bench fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped
 build:
@@ -28,10 +28,16 @@ test: prepare
 	go test ./...
 	$(if $(RACE),go test -race $(RACE))
 	cd e2e && go test -count=1 ./...
+	go run ./hack/conformance -brief
 
 ## check: everything: style, all tests under the race detector, generated pages, known vulnerabilities
 check: lint race docs vulncheck
 	cd e2e && go test -race -count=1 ./...
+	go run ./hack/conformance -brief
+
+## conformance: for each item of the published API and each rule, the test that pins it
+conformance:
+	go run ./hack/conformance
 
 ## bench: what we promise of speed and size, measured; BENCH_FLAGS="-n 1000 -only tasks" for less of it
 bench:

@@ -128,53 +128,54 @@ func TestLegacyStatusOfOneTask(t *testing.T) {
 	}
 }
 
-// The rows of semantics 5.5; "!" marks a task that ended after a stop in another way than by it.
+// The rows of semantics 5.5, LG-3; "!" marks a task that ended after a stop in another way than by it.
 func TestBothStatusesTogether(t *testing.T) {
 	tests := []struct {
+		rule   string
 		tasks  string
 		mode   orderly.RepeatMode
 		status orderly.Status
 		legacy orderly.LegacyStatus
 	}{
-		{"Pending", orderly.Once, "Pending", "Running"},
-		{"Pending, Success", orderly.Once, "Pending", "Running"},
-		{"Running, Success", orderly.Once, "Running", "Running"},
-		{"Running, Failed", orderly.Once, "Running", "Running"},
-		{"Running, Stopping", orderly.Once, "Running", "Running"},
-		{"Stopping, Success", orderly.Once, "Stopping", "Stopping"},
-		{"Stopping, Terminated", orderly.Once, "Stopping", "Stopping"},
-		{"Success", orderly.Once, "Success", "Finished"},
-		{"Success, Success", orderly.Once, "Success", "Finished"},
-		{"Success, Terminated", orderly.Once, "Success", "Finished"},
-		{"Success, Cancelled", orderly.Once, "Success", "Finished"},
-		{"Failed", orderly.Once, "Failed", "Finished"},
-		{"Failed, Failed", orderly.Once, "Failed", "Finished"},
-		{"Failed, Terminated", orderly.Once, "Failed", "Finished"},
-		{"Failed, Success", orderly.Once, "PartialFailed", "Finished"},
-		{"Failed, Timeout", orderly.Once, "Failed", "PartialFailed"},
-		{"Timeout", orderly.Once, "Failed", "Failed"},
-		{"Aborted, Invalid", orderly.Once, "Failed", "Failed"},
-		{"Aborted, Cancelled", orderly.Once, "Failed", "Failed"},
-		{"Timeout, Success", orderly.Once, "PartialFailed", "PartialFailed"},
-		{"Aborted, Failed, Success, Terminated", orderly.Once, "PartialFailed", "PartialFailed"},
-		{"Cancelled", orderly.Once, "Stopped", "Stopped"},
-		{"Cancelled, Terminated", orderly.Once, "Stopped", "Stopped"},
-		{"Scheduled", orderly.Period, "Scheduled", "Running"},
-		{"Scheduled, Running", orderly.Period, "Scheduled", "Running"},
-		{"Scheduled, Terminated", orderly.Period, "Scheduled", "Running"},
-		{"Scheduled, Aborted", orderly.Period, "Scheduled", "Running"},
-		{"Stopping, Scheduled", orderly.Period, "Scheduled", "Running"},
-		{"Stopping", orderly.Period, "Stopping", "Stopping"},
-		{"Terminated, Cancelled", orderly.Period, "Stopped", "Stopped"},
-		{"Success", orderly.Period, "Success", "Running"},
-		{"Success, Failed", orderly.Period, "PartialFailed", "Running"},
-		{"Aborted", orderly.Period, "Failed", "Running"},
-		{"Invalid", orderly.Period, "Failed", "Running"},
-		{"Success, Terminated", orderly.Period, "Success", "Running"},
-		{"Error!", orderly.Period, "Failed", "Stopped"},
+		{"5.5 row 1", "Pending", orderly.Once, "Pending", "Running"},
+		{"5.5 row 2", "Pending, Success", orderly.Once, "Pending", "Running"},
+		{"5.5 row 3", "Running, Success", orderly.Once, "Running", "Running"},
+		{"5.5 row 4", "Running, Failed", orderly.Once, "Running", "Running"},
+		{"5.5 row 5", "Running, Stopping", orderly.Once, "Running", "Running"},
+		{"5.5 row 6", "Stopping, Success", orderly.Once, "Stopping", "Stopping"},
+		{"5.5 row 7", "Stopping, Terminated", orderly.Once, "Stopping", "Stopping"},
+		{"5.5 row 8", "Success", orderly.Once, "Success", "Finished"},
+		{"5.5 row 9", "Success, Success", orderly.Once, "Success", "Finished"},
+		{"5.5 row 10", "Success, Terminated", orderly.Once, "Success", "Finished"},
+		{"5.5 row 11", "Success, Cancelled", orderly.Once, "Success", "Finished"},
+		{"5.5 row 12", "Failed", orderly.Once, "Failed", "Finished"},
+		{"5.5 row 13", "Failed, Failed", orderly.Once, "Failed", "Finished"},
+		{"5.5 row 14", "Failed, Terminated", orderly.Once, "Failed", "Finished"},
+		{"5.5 row 15", "Failed, Success", orderly.Once, "PartialFailed", "Finished"},
+		{"5.5 row 16", "Failed, Timeout", orderly.Once, "Failed", "PartialFailed"},
+		{"5.5 row 17", "Timeout", orderly.Once, "Failed", "Failed"},
+		{"5.5 row 18", "Aborted, Invalid", orderly.Once, "Failed", "Failed"},
+		{"5.5 row 19", "Aborted, Cancelled", orderly.Once, "Failed", "Failed"},
+		{"5.5 row 20", "Timeout, Success", orderly.Once, "PartialFailed", "PartialFailed"},
+		{"5.5 row 21", "Aborted, Failed, Success, Terminated", orderly.Once, "PartialFailed", "PartialFailed"},
+		{"5.5 row 22", "Cancelled", orderly.Once, "Stopped", "Stopped"},
+		{"5.5 row 23", "Cancelled, Terminated", orderly.Once, "Stopped", "Stopped"},
+		{"5.5 row 24", "Scheduled", orderly.Period, "Scheduled", "Running"},
+		{"5.5 row 25", "Scheduled, Running", orderly.Period, "Scheduled", "Running"},
+		{"5.5 row 26", "Scheduled, Terminated", orderly.Period, "Scheduled", "Running"},
+		{"5.5 row 27", "Scheduled, Aborted", orderly.Period, "Scheduled", "Running"},
+		{"5.5 row 28", "Stopping, Scheduled", orderly.Period, "Scheduled", "Running"},
+		{"5.5 row 29", "Stopping", orderly.Period, "Stopping", "Stopping"},
+		{"5.5 row 30", "Terminated, Cancelled", orderly.Period, "Stopped", "Stopped"},
+		{"5.5 row 31", "Success", orderly.Period, "Success", "Running"},
+		{"5.5 row 32", "Success, Failed", orderly.Period, "PartialFailed", "Running"},
+		{"5.5 row 33", "Aborted", orderly.Period, "Failed", "Running"},
+		{"5.5 row 33", "Invalid", orderly.Period, "Failed", "Running"},
+		{"5.5 row 34", "Success, Terminated", orderly.Period, "Success", "Running"},
+		{"5.5 row 35", "Error!", orderly.Period, "Failed", "Stopped"},
 	}
 	for _, tt := range tests {
-		t.Run(string(tt.mode)+"/"+tt.tasks, func(t *testing.T) {
+		t.Run(tt.rule+"/"+string(tt.mode)+"/"+tt.tasks, func(t *testing.T) {
 			inv := orderly.Invocation{Repeat: tt.mode, Counts: sum(parse(t, tt.tasks))}
 			if inv.Status() != tt.status || inv.LegacyStatus() != tt.legacy {
 				t.Errorf("statuses = %s, %s, want %s, %s", inv.Status(), inv.LegacyStatus(), tt.status, tt.legacy)

@@ -24,6 +24,7 @@ import (
 	"github.com/orderly-run/orderly/internal/auth"
 	"github.com/orderly-run/orderly/internal/ecs"
 	"github.com/orderly-run/orderly/internal/engine"
+	"github.com/orderly-run/orderly/internal/evidence"
 	"github.com/orderly-run/orderly/internal/fleet"
 	"github.com/orderly-run/orderly/internal/pgtest"
 	"github.com/orderly-run/orderly/internal/rpc"
@@ -88,6 +89,7 @@ type house struct {
 	engine *engine.Engine
 	fleet  *fleet.Fleet
 	wire   *wire
+	trial  *evidence.Trial
 }
 
 // A setting changes how a house is built.
@@ -109,7 +111,11 @@ func eachWith(t *testing.T, s setting, promise func(t *testing.T, h *house)) {
 		"sqlite":   func(t *testing.T) string { return filepath.Join(t.TempDir(), "orderly.db") },
 		"postgres": func(t *testing.T) string { return pgtest.DSN(t) },
 	} {
-		t.Run(name, func(t *testing.T) { promise(t, build(t, url(t), s)) })
+		evidence.Run(t, "ecs", name, func(t *testing.T, tr *evidence.Trial) {
+			h := build(t, url(t), s)
+			h.trial = tr
+			promise(t, h)
+		})
 	}
 }
 
@@ -161,11 +167,26 @@ var nonces struct {
 // send makes one signed request; without a region or an action of its own it gets the usual ones.
 func (h *house) send(action, format string, v values) answer {
 	h.t.Helper()
-	return h.sendSigned(action, format, v, "secret")
+	return h.exchange(format, evidence.Request{Operation: action, Params: v})
 }
 
-// sendSigned is send with the signature of some secret.
-func (h *house) sendSigned(action, format string, v values, secret string) answer {
+// exchange is send, and says what is expected of the answer.
+func (h *house) exchange(format string, r evidence.Request) answer {
+	h.t.Helper()
+	v := values{"RegionId": region}
+	maps.Copy(v, r.Params)
+	r.Params = v
+	asked := h.trial.Ask(r)
+	if asked["RegionId"] == "" {
+		asked = values(asked).with("RegionId", "") // or it would get the usual one
+	}
+	a := h.sendSigned(r.Operation, format, asked, "secret")
+	a.body = h.trial.Hear(r, a.status, a.body)
+	return a
+}
+
+// sendSigned makes a request with the signature of some secret.
+func (h *house) sendSigned(action, format string, params values, secret string) answer {
 	h.t.Helper()
 	nonces.Lock()
 	nonces.n++
@@ -175,7 +196,7 @@ func (h *house) sendSigned(action, format string, v values, secret string) answe
 		"RegionId": region,
 	}
 	nonces.Unlock()
-	maps.Copy(p, auth.Params(v))
+	maps.Copy(p, auth.Params(params))
 	p["Signature"], _ = auth.SignV1(http.MethodPost, p, secret)
 	form := url.Values{}
 	for name, value := range p {
@@ -208,7 +229,7 @@ func call[T any](h *house, action string, v values) (out T) {
 // refused makes a request that must be refused so.
 func (h *house) refused(action string, v values, status int, code string) {
 	h.t.Helper()
-	a := h.send(action, "JSON", v)
+	a := h.exchange("JSON", evidence.Request{Operation: action, Params: v, Expect: evidence.Refused})
 	var e struct{ Code, Message, HostId, RequestId string }
 	if err := json.Unmarshal(a.body, &e); err != nil {
 		h.t.Fatalf("%s: %v in %s", action, err, a.body)
@@ -222,6 +243,7 @@ func (h *house) refused(action string, v values, status int, code string) {
 	if e.Message == "" || e.HostId == "" || e.RequestId == "" {
 		h.t.Errorf("%s: an incomplete error %s", action, a.body)
 	}
+	h.trial.Refused(action, a.status, e.Code, e.Message)
 }
 
 // machine registers a machine and returns its ID. Its agent is not connected.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/evidence"
 )
 
 var update = flag.Bool("update", false, "write the answers to testdata instead of comparing them")
@@ -29,7 +30,7 @@ func (h *house) golden(name, action string, v values) {
 
 func (h *house) goldenIn(name, format, action string, v values) {
 	h.t.Helper()
-	a := h.send(action, format, v)
+	a := h.exchange(format, evidence.Request{Operation: action, Params: v, Expect: evidence.Whole})
 	if a.status != http.StatusOK {
 		h.t.Fatalf("%s: status %d, %s", action, a.status, a.body)
 	}
@@ -43,6 +44,10 @@ func (h *house) goldenIn(name, format, action string, v values) {
 	must(h.t, err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		h.t.Errorf("%s differs from %s (-want +got):\n%s", action, file, diff)
+		return
+	}
+	if format == "JSON" {
+		h.trial.Compared(action, a.body)
 	}
 }
 
