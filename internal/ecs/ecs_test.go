@@ -84,6 +84,7 @@ func (k keys) SpendNonce(ctx context.Context, keyID, nonce string, until time.Ti
 type house struct {
 	t      *testing.T
 	url    string
+	dsn    string // of its database
 	key    string // that signs requests: the ID of an access key of the account of that name
 	db     *store.DB
 	engine *engine.Engine
@@ -124,7 +125,7 @@ func build(t *testing.T, dsn string, s setting) *house {
 	db, err := store.Open(t.Context(), dsn, store.Options{Secret: bytes.Repeat([]byte{7}, 32)})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
-	h := &house{t: t, db: db, key: account, wire: &wire{}}
+	h := &house{t: t, dsn: dsn, db: db, key: account, wire: &wire{}}
 	must(t, db.Write(t.Context(), store.Interactive, func(tx *store.Tx) error {
 		for _, id := range []string{account, other} {
 			if err := errors.Join(tx.AddAccount(id), tx.AddKey(store.AccessKey{ID: id, Account: id, Secret: "secret"})); err != nil {

@@ -58,7 +58,7 @@ type task struct {
 	Repeats                                                                 int
 	Timed                                                                   bool
 	CreationTime, StartTime, UpdateTime, FinishTime, FinishedTime, StopTime string
-	InvokeId                                                                string
+	InvokeId, TerminationMode                                               string
 }
 
 func (r invocations) ids() (list []string) {
