@@ -58,6 +58,7 @@ const (
 	SendStop                 // send the stop again
 	SendAsk                  // ask the agent to expire it, or ask again (AB-1)
 	SendProbe                // ask the agent for a sign of life: its link may be dead without anybody knowing
+	RunEnded                 // a run is over, and the task waits for the next
 	TaskEnded                // it is over
 )
 
@@ -73,6 +74,8 @@ func (t *Task) nextDue(p Plan, l Limits) time.Time {
 // deadline is when the task's state may end by itself.
 func (t *Task) deadline(p Plan, l Limits) time.Time {
 	switch {
+	case t.State == Stopping && p.Repeat.Repeats():
+		return time.Time{} // STOP-7
 	case t.State == Stopping:
 		return t.Stopped.Add(l.Grace + l.FireDelay) // T18
 	case t.State == Running:
@@ -89,7 +92,7 @@ func (t *Task) deadline(p Plan, l Limits) time.Time {
 
 // resendAt is when the message that the agent has not answered is due again, zero for never.
 func (t *Task) resendAt(l Limits) time.Time {
-	unanswered := t.State == Stopping || t.State == Pending && !t.Handed.Zero() && !t.Confirmed
+	unanswered := t.State == Stopping || !t.Handed.Zero() && !t.Confirmed
 	if !unanswered || len(l.Resend) == 0 {
 		return time.Time{}
 	}
@@ -102,7 +105,7 @@ func (t *Task) Fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	if !t.State.Live() {
 		return Wait
 	}
-	if t.State == Pending && !t.reached() && c.Up && now.Before(t.Created.Add(p.Delivery)) {
+	if t.waits(now, p) && c.Up {
 		t.Hand(c.Boot, now, p, l)
 		return SendRun
 	}
@@ -111,15 +114,20 @@ func (t *Task) Fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	case SendRun, SendStop, SendAsk:
 		t.Sent, t.Sends = now, t.Sends+1
 		t.Due = t.nextDue(p, l)
-	case Wait:
-		if !t.Due.After(now) {
+	case Wait, RunEnded:
+		if !t.Due.IsZero() && !t.Due.After(now) {
 			t.Due = t.nextDue(p, l)
 		}
-		if !t.Due.After(now) {
+		if !t.Due.IsZero() && !t.Due.After(now) {
 			t.Due = now.Add(l.Grace)
 		}
 	}
 	return v
+}
+
+// waits reports whether the task is to be handed to any agent that comes.
+func (t *Task) waits(now time.Time, p Plan) bool {
+	return !t.reached() && (t.State == Scheduled || t.State == Pending && now.Before(t.Created.Add(p.Delivery)))
 }
 
 // Resent notes that the message that the agent has not answered was sent again, outside of its turn.
@@ -142,11 +150,13 @@ func (t *Task) fire(now time.Time, c Contact, p Plan, l Limits) Verdict {
 func (t *Task) resend(now time.Time, c Contact, p Plan, l Limits) Verdict {
 	switch {
 	case !c.Up || c.Boot != t.Handed: // hello sends it when the agent is back
-		t.Due = earlier(now.Add(l.Resend[len(l.Resend)-1]), t.deadline(p, l))
+		if t.Due = t.deadline(p, l); !t.Due.IsZero() {
+			t.Due = earlier(now.Add(l.Resend[len(l.Resend)-1]), t.Due)
+		}
 		return Wait
 	case t.State == Stopping:
 		return SendStop
-	case !t.Asked.IsZero():
+	case t.State == Pending && !t.Asked.IsZero():
 		return SendAsk
 	}
 	return SendRun
@@ -165,7 +175,7 @@ func (t *Task) expire(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
 		return SendAsk
 	}
 	if !c.Up || c.Since.After(due.Add(-l.Grace)) {
-		return t.waitLate(due, now, c, l)
+		return t.waitLate(due, now, c, p, l)
 	}
 	if c.Seen.Before(due) && now.Before(due.Add(l.LateResults)) {
 		// A connection that was cut silently counts as up for a while. Only an agent that is heard
@@ -174,34 +184,31 @@ func (t *Task) expire(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
 		return SendProbe
 	}
 	if c.Seen.Before(due) {
-		return t.waitLate(due, now, Contact{}, l)
+		return t.waitLate(due, now, Contact{}, p, l)
 	}
-	t.giveUp(due.Add(-l.FireDelay), now, p)
-	return TaskEnded
+	return t.giveUp(due.Add(-l.FireDelay), now, p)
 }
 
-// giveUp ends a task whose agent had every chance to speak until due and did not (CLK-2).
-func (t *Task) giveUp(due, now time.Time, p Plan) {
+// giveUp ends a task, or its run, whose agent had every chance to speak until due and did not (CLK-2).
+func (t *Task) giveUp(due, now time.Time, p Plan) Verdict {
 	switch t.State {
 	case Running:
-		t.finish(TimeOut, ExecutionTimeout, t.Started.Add(p.Timeout), now) // TO-1
+		return t.fail(TimeOut, ExecutionTimeout, t.Started.Add(p.Timeout), now, p) // TO-1
 	case Stopping:
-		t.finish(Break, TerminationException, due, now) // T18
-	default:
-		t.finish(Break, ExecutionInterrupted, due, now) // AB-1
+		return t.fail(Break, TerminationException, due, now, p) // T18
 	}
+	return t.fail(Break, ExecutionInterrupted, due, now, p) // AB-1
 }
 
 // waitLate lets an agent that was away come back and speak first; when it does not, nobody knows
 // the outcome (LATE-1).
-func (t *Task) waitLate(due, now time.Time, c Contact, l Limits) Verdict {
+func (t *Task) waitLate(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
 	over := due.Add(l.LateResults)
 	if c.Up {
 		over = earlier(over, c.Since.Add(l.Grace))
 	}
 	if !now.Before(over) {
-		t.finish(Break, ExecutionInterrupted, over, now)
-		return TaskEnded
+		return t.fail(Break, ExecutionInterrupted, over, now, p)
 	}
 	t.Due = earlier(over, now.Add(l.Grace))
 	return Wait

@@ -17,6 +17,12 @@ const (
 // Repeats reports whether m runs later by itself (the modes of rule LG-2 and DI-3).
 func (m RepeatMode) Repeats() bool { return m == Period || m == NextRebootOnly || m == EveryReboot }
 
+// Recurs reports whether m may run more than once: each run has a record of its own (SC-7).
+func (m RepeatMode) Recurs() bool { return m == Period || m == EveryReboot }
+
+// AtBoot reports whether m runs at a boot of the machine: nothing hurries until then (SC-1).
+func (m RepeatMode) AtBoot() bool { return m == NextRebootOnly || m == EveryReboot }
+
 // A TerminationMode says what a stop or a time limit kills (rule TERM-1).
 type TerminationMode string
 
@@ -26,8 +32,8 @@ const (
 	KillProcessTree TerminationMode = "ProcessTree" // and everything that descends from it
 )
 
-// An Invocation is one request to run a command on a fixed set of instances. Its fields are frozen
-// at creation (rules CMD-6, MOD-2); only Status, Counts and the deadline move.
+// An Invocation is one request to run a command on a set of instances. Its fields are frozen at
+// creation (rules CMD-6, MOD-2); only Status, Counts and the deadline move. What repeats can be modified (MIA-2).
 type Invocation struct {
 	Seq     int64 // order of creation (ID-5)
 	ID      string
@@ -39,6 +45,7 @@ type Invocation struct {
 	Parameters  map[string]string
 	Repeat      RepeatMode
 	Frequency   string
+	Version     int // how often ModifyInvocationAttribute changed what runs, and when (MIA-7)
 	Termination TerminationMode
 
 	Username            string

@@ -20,6 +20,11 @@ type Report struct {
 	Output    []byte
 	Offset    int64
 	Total     int64
+
+	// Of a mode that repeats:
+	Run     int  // which run, 1 for the first; 0 or OverRun when it is about the schedule as such
+	Last    bool // with this the schedule is over
+	Version int  // of what the agent holds (MIA-7)
 }
 
 // A ReportEffect is what became of a report.
@@ -34,17 +39,36 @@ const (
 
 // Apply moves the task by a report (T5, T8 to T11, T16, T17, T20 to T22).
 func (t *Task) Apply(r Report, p Plan, l Limits, now time.Time) ReportEffect {
+	news := r.Number > t.Report
 	switch {
-	case r.Number <= t.Report:
-		return ReportRepeated
-	case !t.State.Live() && r.result():
+	case !t.State.Live() && news && r.result():
 		t.Report = r.Number
 		return ReportLate
 	case !t.State.Live():
 		return ReportRepeated
+	case !news && (!p.Repeat.Repeats() || !t.heldNow(r)):
+		return ReportRepeated
 	}
-	t.Report, t.Confirmed, t.Updated = r.Number, true, now
-	switch r = r.placed(t.Created, now); {
+	effect := ReportApplied
+	if news {
+		effect = t.apply(r.placed(t.Created, now), p, now)
+	}
+	t.Confirmed = t.Confirmed || t.heldNow(r)
+	if t.State.Live() {
+		t.Due = t.nextDue(p, l)
+	}
+	return effect
+}
+
+// heldNow reports whether r is the first to say that the agent has the task as it is to be now
+// (HND-4, MIA-7); that may be said by a report that holds no other news.
+func (t *Task) heldNow(r Report) bool { return !t.Confirmed && r.Version >= t.Version }
+
+func (t *Task) apply(r Report, p Plan, now time.Time) ReportEffect {
+	t.Report, t.Updated = r.Number, now
+	switch {
+	case p.Repeat.Recurs():
+		return t.occur(r, p, now)
 	case r.State == Running:
 		t.begin(r)
 		t.move(Start, now) // a Stopping task stays so: the answer to the stop decides
@@ -52,16 +76,13 @@ func (t *Task) Apply(r Report, p Plan, l Limits, now time.Time) ReportEffect {
 	case !r.State.Live():
 		t.end(r, p, now)
 	}
-	if t.State.Live() {
-		t.Due = t.nextDue(p, l)
-	}
 	return ReportApplied
 }
 
 // result reports whether r says how a run ended, or why there was none to end: all ends but those
 // that only say that it never started (HND-5).
 func (r Report) result() bool {
-	return !r.State.Live() && r.State != Cancelled && r.State != Aborted && r.State != Invalid
+	return !r.State.Live() && r.State != Cancelled && r.State != Aborted && r.State != Invalid && r.Run != OverRun
 }
 
 // placed is r with times that are not before the task's creation (CLK-1) and not to come, and a
@@ -103,13 +124,12 @@ func (t *Task) preview(r Report) {
 // tail is what is kept of an output (OUT-2).
 func tail(output []byte) []byte { return output[max(0, len(output)-MaxOutput):] }
 
-// end moves the task by an end report. One of an agent that has lost the output with its former
-// process leaves what is there (OUT-4).
+// end moves the task by an end report.
 func (t *Task) end(r Report, p Plan, now time.Time) {
 	if r.result() {
 		t.begin(r)
 	}
-	event, code := t.ending(r)
+	event, code := t.ending(r, !t.Started.IsZero())
 	at := r.Finished
 	switch {
 	case event == TimeOut && !t.Started.IsZero():
@@ -122,16 +142,24 @@ func (t *Task) end(r Report, p Plan, now time.Time) {
 		// The agent contradicts what it said before; nobody knows what is true.
 		t.finish(Break, ExecutionInterrupted, at, now)
 	}
-	lost := r.State == Error && r.Total == 0 && len(r.Output) == 0
-	if !r.Started.IsZero() && !lost {
-		// Output is not nil from here on: an end without any replaces the preview too.
-		t.Output, t.Total = append([]byte{}, tail(r.Output)...), max(r.Total, int64(len(r.Output)))
+	if !r.Started.IsZero() {
+		t.keep(r)
 	}
 }
 
-// ending is the event that an end report stands for, given where the task is, and its code.
-func (t *Task) ending(r Report) (Event, ErrorCode) {
-	if !r.result() && !t.Started.IsZero() {
+// keep takes the output of an end report, which replaces the preview also when there is none; not
+// nil, it is stored. An agent that lost it with its former process leaves what is there (OUT-4).
+func (t *Task) keep(r Report) {
+	if r.State == Error && r.Total == 0 && len(r.Output) == 0 {
+		return
+	}
+	t.Output, t.Total = append([]byte{}, tail(r.Output)...), max(r.Total, int64(len(r.Output)))
+}
+
+// ending is the event that an end report stands for, given where the task is and whether its run is
+// known to have begun, and its code.
+func (t *Task) ending(r Report, begun bool) (Event, ErrorCode) {
+	if !r.result() && begun {
 		return Break, ExecutionInterrupted // it cannot have run and never have started
 	}
 	switch r.State {

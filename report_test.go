@@ -65,7 +65,7 @@ func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 func TestLateResults(t *testing.T) { // LATE-2, REP-1
 	gone := func() *orderly.Task {
 		task := started()
-		task.Release(orderly.InstanceReleased, at(30))
+		task.Release(orderly.InstanceReleased, at(30), plan)
 		return task
 	}
 	tests := []struct {
@@ -237,7 +237,7 @@ func TestEndReportReplacesThePreview(t *testing.T) { // OUT-1, OUT-2
 func TestOutputOfALostTaskIsKept(t *testing.T) {
 	task := handed()
 	task.Apply(orderly.Report{Number: 2, State: orderly.Running, Started: at(1), Output: []byte("so far")}, plan, limit, at(2))
-	task.Lose(orderly.Boot{Incarnation: "inc-2", ID: "boot-1"}, at(9))
+	task.Meet(orderly.Boot{Incarnation: "inc-2", ID: "boot-1"}, false, at(9), plan, limit)
 	if string(task.Output) != "so far" {
 		t.Errorf("output %q, want %q", task.Output, "so far")
 	}

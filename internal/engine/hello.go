@@ -126,48 +126,20 @@ func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change
 	for _, t := range live {
 		before := t
 		v := of[t.Invocation]
+		if t.Version < v.Version && before.State.Live() {
+			t.Modify(v.Version, tx.Now, v.Plan(), e.cfg.Limits) // whoever modified it did not come to this
+		}
 		accounted := !g.Listed || holds[t.TaskKey] // without a list the digests agreed
-		if m, ok := e.squareTask(tx, g, &t, &v, accounted); ok {
+		if kind, ok := asked(t.Meet(g.Boot, accounted, tx.Now, v.Plan(), e.cfg.Limits)); ok {
+			m := message(kind, &t, &v, tx.Now)
+			m.Link = g.ID
 			send = append(send, m)
 		}
-		if t.State != before.State || t.Due != before.Due || t.Handed != before.Handed {
+		if t.State != before.State || t.Due != before.Due || t.Handed != before.Handed || t.Confirmed != before.Confirmed {
 			c.note(before, t)
 		}
 	}
 	return send, e.name(tx, send)
-}
-
-// squareTask does so for one task; it returns the message to send, if any.
-func (e *Engine) squareTask(tx *store.Tx, g Greeting, t *orderly.Task, v *orderly.Invocation, accounted bool) (Message, bool) {
-	m := Message{Instance: g.Instance, Link: g.ID, Task: t.TaskKey, Boot: g.Boot}
-	p, l := v.Plan(), e.cfg.Limits
-	switch {
-	case t.Handed.Zero():
-		if left := v.Delivery - tx.Now.Sub(t.Created); left > 0 {
-			t.Hand(g.Boot, tx.Now, p, l)
-			m.Kind, m.Allowed, m.Of = SendRun, left, v
-			return m, true
-		}
-		return m, false // its deadline is about to fire
-	case !accounted && (t.Handed != g.Boot || t.Confirmed && t.State != orderly.Stopping):
-		t.Lose(g.Boot, tx.Now)
-		return m, false
-	case t.State == orderly.Stopping:
-		m.Kind = SendStop
-	case !t.Asked.IsZero():
-		m.Kind = SendExpire
-	case !accounted:
-		left := v.Delivery - tx.Now.Sub(t.Created)
-		if left <= 0 {
-			return m, false
-		}
-		m.Kind, m.Allowed, m.Of = SendRun, left, v
-	default:
-		return m, false // the agent has it and will speak
-	}
-	t.Resent(tx.Now, p, l)
-	m.Boot = t.Handed
-	return m, true
 }
 
 // Lost stores, by instance, links that went down.

@@ -59,9 +59,8 @@ func distinct(ids []string) int {
 // ordinal found, -1 for none.
 func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, at time.Time, find func(*store.Tx) ([]orderly.Task, error)) (last int, err error) {
 	var c *change
-	var send []Message
 	err = e.db.Write(ctx, store.Interactive, func(tx *store.Tx) error {
-		c, send, last = newChange(), nil, -1
+		c, last = newChange(), -1
 		tasks, err := find(tx)
 		if err != nil {
 			return err
@@ -74,10 +73,10 @@ func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, at time.Tim
 			}
 			c.note(before, t)
 			if t.State == orderly.Stopping {
-				send = append(send, Message{Instance: t.Instance, Kind: SendStop, Task: t.TaskKey, Boot: t.Handed})
+				c.send = append(c.send, message(SendStop, &t, &v, at))
 			}
 		}
-		if err := e.address(tx, send); err != nil {
+		if err := e.address(tx, c.send); err != nil {
 			return err
 		}
 		return c.save(tx)
@@ -86,51 +85,7 @@ func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, at time.Tim
 		return -1, err
 	}
 	e.tell(c)
-	e.send(send)
 	return last, nil
-}
-
-// address fills in the links of messages; those that nobody is there to get keep none.
-func (e *Engine) address(tx *store.Tx, list []Message) error {
-	ids := make([]string, len(list))
-	for i := range list {
-		ids[i] = list[i].Instance
-	}
-	now, err := tx.Presences(ids)
-	for i := range list {
-		if p := now[list[i].Instance]; p.Boot == list[i].Boot {
-			list[i].Link = p.Link
-		}
-	}
-	return err
-}
-
-// name fills in the names of instances in run messages whose commands may ask for them (ENV-1).
-func (e *Engine) name(tx *store.Tx, list []Message) error {
-	var ids []string
-	for i := range list {
-		if m := &list[i]; m.Kind == SendRun && m.Of.Command.EnableParameter {
-			ids = append(ids, m.Instance)
-		}
-	}
-	names, err := tx.Names(ids)
-	for i := range list {
-		list[i].Name = names[list[i].Instance]
-	}
-	return err
-}
-
-// send gives messages that have someone to go to, and can still be taken up, to the link.
-func (e *Engine) send(list []Message) {
-	there := list[:0]
-	for _, m := range list {
-		if m.Link != "" && (m.Kind != SendRun || m.Allowed > 0) {
-			there = append(there, m)
-		}
-	}
-	if len(there) > 0 {
-		e.link.Send(there)
-	}
 }
 
 // Release ends all live tasks of an instance that is gone, in a transaction of the caller's (MI-7).
@@ -139,10 +94,14 @@ func (e *Engine) Release(tx *store.Tx, instance string, code orderly.ErrorCode) 
 	if err != nil {
 		return err
 	}
+	plans, err := e.plansOf(tx, tasks)
+	if err != nil {
+		return err
+	}
 	c := newChange()
 	for _, t := range tasks {
 		before := t
-		if t.Release(code, tx.Now) {
+		if t.Release(code, tx.Now, plans[t.Invocation]) {
 			c.note(before, t)
 		}
 	}

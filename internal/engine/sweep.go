@@ -113,14 +113,15 @@ func (e *Engine) fire(tx *store.Tx, seq int64, now time.Time, c *change) ([]Mess
 	for _, t := range tasks {
 		before := t
 		p, member := presence[t.Instance]
-		if !member && t.Release(orderly.InstanceDeregistered, now) { // it left while the invocation was built
+		if !member && t.Release(orderly.InstanceDeregistered, now, v.Plan()) { // it left while the invocation was built
 			c.note(before, t)
 			continue
 		}
 		verdict := t.Fire(now, e.contact(p, now), v.Plan(), e.cfg.Limits)
 		c.note(before, t)
-		if m, ok := e.again(t, p, verdict, &v); ok {
-			m.Allowed = v.Delivery - now.Sub(t.Created)
+		if kind, ok := asked(verdict); ok && (kind == SendProbe || p.Boot == t.Handed) {
+			m := message(kind, &t, &v, now)
+			m.Link = p.Link
 			send = append(send, m)
 		}
 	}
@@ -138,23 +139,4 @@ func (e *Engine) contact(p orderly.Presence, now time.Time) orderly.Contact {
 		c.Since = h
 	}
 	return c
-}
-
-// again is the message that a verdict asks for.
-func (e *Engine) again(t orderly.Task, p orderly.Presence, verdict orderly.Verdict, v *orderly.Invocation) (Message, bool) {
-	m := Message{Instance: t.Instance, Link: p.Link, Task: t.TaskKey, Boot: t.Handed}
-	switch verdict {
-	case orderly.SendRun:
-		m.Kind, m.Of = SendRun, v
-	case orderly.SendStop:
-		m.Kind = SendStop
-	case orderly.SendAsk:
-		m.Kind = SendExpire
-	case orderly.SendProbe:
-		m.Kind = SendProbe
-		return m, true
-	default:
-		return m, false
-	}
-	return m, p.Boot == t.Handed
 }

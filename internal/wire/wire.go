@@ -28,7 +28,7 @@ const (
 )
 
 // OverRun stands for the ordinal of a run in a snapshot that says that a schedule as such is over.
-const OverRun = 1 << 30
+const OverRun = orderly.OverRun
 
 // Number is the number of the n-th snapshot of a run: numbers grow over the whole life of a schedule.
 func Number(run int, n int64) int64 { return int64(run)<<32 | n }
