@@ -17,7 +17,7 @@ import (
 const (
 	invocationColumns = `v.seq, v.id, v.account, v.region, v.finished, v.size, v.created, v.command, v.command_name, v.command_description, v.command_type,
 	v.content, v.working_dir, v.timeout, v.enable_parameter, v.launcher, v.keep_command, v.parameters, v.repeat_mode, v.frequency, v.termination, v.username,
-	v.password_name, v.container_id, v.container_name, v.resource_group, v.delivery, v.wait_for_away, v.caller_key, v.source_ip`
+	v.password_name, v.container_id, v.container_name, v.resource_group, v.delivery, v.wait_for_away, v.caller_key, v.source_ip, v.version`
 	counterColumns = `c.pending, c.scheduled, c.running, c.stopping, c.success, c.failed, c.broken, c.stopped, c.halted`
 	invocationRows = `invocations v join counters c on c.invocation = v.seq`
 )
@@ -29,7 +29,7 @@ func scanInvocation(r interface{ Scan(...any) error }) (orderly.Invocation, erro
 	c := &v.Command
 	err := r.Scan(&v.Seq, &v.ID, &v.Account, &v.Region, &finished, &v.Size, &created, &c.ID, &c.Name, &c.Description, &c.Type,
 		&c.Content, &c.WorkingDir, &timeout, &enable, &c.Launcher, &keep, &params, &v.Repeat, &v.Frequency, &v.Termination, &v.Username,
-		&v.WindowsPasswordName, &v.ContainerID, &v.ContainerName, &v.ResourceGroup, &delivery, &wait, &v.CallerKey, &v.SourceIP,
+		&v.WindowsPasswordName, &v.ContainerID, &v.ContainerName, &v.ResourceGroup, &delivery, &wait, &v.CallerKey, &v.SourceIP, &v.Version,
 		&v.Counts.Pending, &v.Counts.Scheduled, &v.Counts.Running, &v.Counts.Stopping, &v.Counts.Success, &v.Counts.Failed,
 		&v.Counts.Broken, &v.Counts.Stopped, &v.Counts.Halted)
 	if err != nil {

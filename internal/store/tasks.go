@@ -10,14 +10,16 @@ import (
 )
 
 const taskColumns = `t.invocation, t.ordinal, t.instance, t.state, t.error_code, t.incarnation, t.boot, t.sent, t.sends, t.confirmed, t.asked, t.due,
-	t.created, t.started, t.stopped, t.finished, t.updated, t.exit_code, t.repeats, t.report, t.total`
+	t.created, t.started, t.stopped, t.finished, t.updated, t.exit_code, t.repeats, t.report, t.total,
+	t.version, t.former_boot`
 
 // taskFields are the places that taskColumns are scanned into, and what turns them into the task.
 func taskFields(t *orderly.Task) (places []any, finish func()) {
 	var sent, confirmed, asked, due, created, started, stopped, finished, updated int64
 	var exit sql.NullInt64
 	places = []any{&t.Invocation, &t.Ordinal, &t.Instance, &t.State, &t.ErrorCode, &t.Handed.Incarnation, &t.Handed.ID, &sent, &t.Sends, &confirmed, &asked, &due,
-		&created, &started, &stopped, &finished, &updated, &exit, &t.Repeats, &t.Report, &t.Total}
+		&created, &started, &stopped, &finished, &updated, &exit, &t.Repeats, &t.Report, &t.Total,
+		&t.Version, &t.Former}
 	return places, func() {
 		t.Sent, t.Asked, t.Due = orderly.FromMillis(sent), orderly.FromMillis(asked), orderly.FromMillis(due)
 		t.Created, t.Started, t.Stopped = orderly.FromMillis(created), orderly.FromMillis(started), orderly.FromMillis(stopped)
@@ -46,11 +48,11 @@ func (t *Tx) AddTasks(tasks []orderly.Task) error {
 	for i := range tasks {
 		k := &tasks[i]
 		rows[i] = []any{k.Invocation, k.Ordinal, k.Instance, flag(k.State.Live()), k.State, k.ErrorCode, k.Handed.Incarnation, k.Handed.ID,
-			orderly.Millis(k.Sent), k.Sends, orderly.Millis(k.Due), orderly.Millis(k.Created), orderly.Millis(k.Finished), orderly.Millis(k.Updated)}
+			orderly.Millis(k.Sent), k.Sends, orderly.Millis(k.Due), orderly.Millis(k.Created), orderly.Millis(k.Finished), orderly.Millis(k.Updated), k.Version}
 	}
 	err := t.each(`insert into tasks (invocation, ordinal, instance, live, state, error_code, incarnation, boot, sent, sends, confirmed, asked, due,
-		created, started, stopped, finished, updated, exit_code, repeats, report, total, output)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, 0, 0, $13, $14, null, 0, 0, 0, '')`, rows)
+		created, started, stopped, finished, updated, exit_code, repeats, report, total, output, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, 0, 0, $13, $14, null, 0, 0, 0, '', $15)`, rows)
 	return err
 }
 
@@ -137,15 +139,15 @@ func (t *Tx) TasksOn(seq int64, instances []string) ([]orderly.Task, error) {
 	return t.tasksWhere(w, len(instances), t.db.dialect.forUpdate)
 }
 
-// SaveTasks stores what has changed of tasks that this transaction read; a nil Output stays as it
-// is stored.
+// SaveTasks stores what has changed of tasks that this transaction read, with their runs; a nil Output
+// stays as it is stored.
 func (t *Tx) SaveTasks(tasks []orderly.Task) error {
 	full, quiet := [][]any{}, [][]any{}
 	for i := range tasks {
 		k := &tasks[i]
 		row := []any{k.Invocation, k.Ordinal, flag(k.State.Live()), k.State, k.ErrorCode, k.Handed.Incarnation, k.Handed.ID, orderly.Millis(k.Sent), k.Sends,
 			flag(k.Confirmed), orderly.Millis(k.Asked), orderly.Millis(k.Due), orderly.Millis(k.Started), orderly.Millis(k.Stopped), orderly.Millis(k.Finished),
-			orderly.Millis(k.Updated), exitCode(k), k.Repeats, k.Report, k.Total}
+			orderly.Millis(k.Updated), exitCode(k.ExitCode), k.Repeats, k.Report, k.Total, k.Version, k.Former}
 		if k.Output == nil {
 			quiet = append(quiet, row)
 		} else {
@@ -153,19 +155,22 @@ func (t *Tx) SaveTasks(tasks []orderly.Task) error {
 		}
 	}
 	const q = `update tasks set live = $3, state = $4, error_code = $5, incarnation = $6, boot = $7, sent = $8, sends = $9, confirmed = $10, asked = $11, due = $12,
-		started = $13, stopped = $14, finished = $15, updated = $16, exit_code = $17, repeats = $18, report = $19, total = $20`
-	if err := t.each(q+`, output = $21 where invocation = $1 and ordinal = $2`, full); err != nil {
+		started = $13, stopped = $14, finished = $15, updated = $16, exit_code = $17, repeats = $18, report = $19, total = $20, version = $21, former_boot = $22`
+	if err := t.each(q+`, output = $23 where invocation = $1 and ordinal = $2`, full); err != nil {
 		return err
 	}
-	err := t.each(q+` where invocation = $1 and ordinal = $2`, quiet)
-	return err
+	if err := t.each(q+` where invocation = $1 and ordinal = $2`, quiet); err != nil {
+		return err
+	}
+	return t.saveRuns(tasks)
 }
 
-func exitCode(k *orderly.Task) any {
-	if k.ExitCode == nil {
+// exitCode is one as it is stored.
+func exitCode(code *int) any {
+	if code == nil {
 		return nil
 	}
-	return *k.ExitCode
+	return *code
 }
 
 // AddLate keeps an end that was reported after its task had ended (rule LATE-2); one that is there
