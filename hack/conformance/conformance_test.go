@@ -143,19 +143,22 @@ var other = []string{"XX-3 not read"}
 // XX-4, PG-1 to PG-3: a promise.
 func TestOne(t *testing.T) {
 	// T5 to T7
-	_ = append(table, "5.3 row 2")
+	_ = append(table, "5.3 row 2", more())
 }
 // PG-2
 func TestTwo(t *testing.T) { _ = "STOP-7 to LATE-9" }
 // XX-5
 func helper() {}
+`, "repository/a/b_test.go": `package a
+// XX-5
+func more() string { return more() + "XX-7" }
 `, "repository/a/a.go": "package a\n// XX-6\nfunc TestThree() {}\n"})
 	got, err := ruleTests(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{"rule STOP-7": "a TestTwo"}
-	for _, rule := range []string{"XX-2", "XX-4", "PG-1", "PG-2", "PG-3", "T5", "T6", "T7", "5.3 row 2"} {
+	for _, rule := range []string{"XX-2", "XX-4", "XX-7", "PG-1", "PG-2", "PG-3", "T5", "T6", "T7", "5.3 row 2"} {
 		want["rule "+rule] = "a TestOne"
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -15,91 +15,119 @@ import (
 // named finds rules in what a test says: PG-3, T5 or 5.3 row 2, and "STOP-4 to STOP-6".
 var named = regexp.MustCompile(`\b([A-Z]+-\d+|T\d+|5\.[35] row \d+)( to ([A-Z]+-|T|row )(\d+))?\b`)
 
-// A testFile is what one file says of rules.
-type testFile struct {
-	comments []*ast.CommentGroup
-	tables   map[string]ast.Node // the file's variables
-	pins     map[string]string
+// A suite is the tests of one folder, and what they say of rules.
+type suite struct {
+	dir    string
+	files  []*ast.File
+	tables map[string]ast.Node // variables and functions that tests may read
+	pins   map[string]string
 }
 
 // ruleTests finds the tests below root that name rules: in their comment, in a comment or a text
-// within, or in a table of their file that they read.
+// within, or in a table of their package that they read.
 func ruleTests(root string) (map[string]string, error) {
 	pins := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if d != nil && d.IsDir() && d.Name() == "hack" {
-			return fs.SkipDir // tests of this program name rules to have some
-		}
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+		switch {
+		case err != nil || !d.IsDir():
 			return err
+		case d.Name() == "hack": // tests of this program name rules to have some
+			return fs.SkipDir
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-		if err != nil {
-			return err
+		s, err := readSuite(path, pins)
+		if err == nil {
+			s.note()
 		}
-		f := testFile{comments: file.Comments, tables: tablesOf(file), pins: pins}
-		for _, decl := range file.Decls {
-			if fn, ok := decl.(*ast.FuncDecl); ok && isTest(fn) {
-				f.read(fn, filepath.ToSlash(filepath.Dir(path))+" "+fn.Name.Name)
-			}
-		}
-		return nil
+		return err
 	})
 	return pins, err
+}
+
+func readSuite(dir string, pins map[string]string) (*suite, error) {
+	s := &suite{tables: map[string]ast.Node{}, pins: pins}
+	paths, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		s.files = append(s.files, file)
+		s.addTables(file)
+	}
+	s.dir = filepath.ToSlash(dir)
+	return s, nil
 }
 
 func isTest(fn *ast.FuncDecl) bool {
 	return fn.Recv == nil && (strings.HasPrefix(fn.Name.Name, "Test") || strings.HasPrefix(fn.Name.Name, "Fuzz"))
 }
 
-func tablesOf(file *ast.File) map[string]ast.Node {
-	tables := map[string]ast.Node{}
+func (s *suite) addTables(file *ast.File) {
 	for _, decl := range file.Decls {
-		g, ok := decl.(*ast.GenDecl)
-		if !ok || g.Tok != token.VAR {
-			continue
-		}
-		for _, spec := range g.Specs {
-			for _, name := range spec.(*ast.ValueSpec).Names {
-				tables[name.Name] = spec
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			if decl.Recv == nil && !isTest(decl) {
+				s.tables[decl.Name.Name] = decl
+			}
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				if v, ok := spec.(*ast.ValueSpec); ok && decl.Tok == token.VAR {
+					for _, name := range v.Names {
+						s.tables[name.Name] = spec
+					}
+				}
 			}
 		}
 	}
-	return tables
 }
 
-// read notes the rules that a test names.
-func (f *testFile) read(fn *ast.FuncDecl, test string) {
-	f.note(fn.Doc.Text(), test)
-	for _, c := range f.comments {
-		if fn.Pos() <= c.Pos() && c.End() <= fn.End() {
-			f.note(c.Text(), test)
+// note takes up the rules that tests name.
+func (s *suite) note() {
+	for _, file := range s.files {
+		for _, decl := range file.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && isTest(fn) {
+				s.noteTest(file, fn)
+			}
 		}
 	}
-	ast.Inspect(fn.Body, func(n ast.Node) bool {
+}
+
+func (s *suite) noteTest(file *ast.File, fn *ast.FuncDecl) {
+	test := s.dir + " " + fn.Name.Name
+	s.noteText(fn.Doc.Text(), test)
+	for _, c := range file.Comments {
+		if fn.Pos() <= c.Pos() && c.End() <= fn.End() {
+			s.noteText(c.Text(), test)
+		}
+	}
+	s.noteNode(fn.Body, test, map[string]bool{})
+}
+
+// noteNode takes up the texts in n and in the tables that it reads, but for those that were seen.
+func (s *suite) noteNode(n ast.Node, test string, seen map[string]bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.BasicLit:
-			f.note(n.Value, test)
+			s.noteText(n.Value, test)
 		case *ast.Ident:
-			if table, ok := f.tables[n.Name]; ok {
-				ast.Inspect(table, func(n ast.Node) bool {
-					if lit, ok := n.(*ast.BasicLit); ok {
-						f.note(lit.Value, test)
-					}
-					return true
-				})
+			if table, ok := s.tables[n.Name]; ok && !seen[n.Name] {
+				seen[n.Name] = true
+				s.noteNode(table, test, seen)
 			}
 		}
 		return true
 	})
 }
 
-// note takes up the rules in a text, for the first test that names them.
-func (f *testFile) note(text, test string) {
+// noteText takes up the rules in a text, for the first test that names them.
+func (s *suite) noteText(text, test string) {
 	for _, m := range named.FindAllStringSubmatch(strings.Join(strings.Fields(text), " "), -1) {
 		for _, rule := range span(m[1], m[3], m[4]) {
-			if f.pins["rule "+rule] == "" {
-				f.pins["rule "+rule] = test
+			if s.pins["rule "+rule] == "" {
+				s.pins["rule "+rule] = test
 			}
 		}
 	}

@@ -89,6 +89,11 @@ var promises = map[string]func(t *testing.T, tr *evidence.Trial){
 		tr.Refused("Greet", 400, "MissingParameter.Name", "Who are you?")
 		tr.Refused("Greet", 404, "InvalidTone.NotFound", "another message")
 	},
+	"low": func(t *testing.T, tr *evidence.Trial) {
+		if g := read(t, tr, "Name", "you", "Tone", "low"); g.Greeting.Text != "hello you" {
+			t.Errorf("got %+v", g)
+		}
+	},
 	"waits": func(t *testing.T, tr *evidence.Trial) {
 		for read(t, tr, "Name", "you", "Patience", "1").Greeting.Mood == "" { // for ever, when the mood is taken away
 		}
@@ -116,9 +121,11 @@ func TestFindings(t *testing.T) {
 		"compares": {"compared d Greet response Greeting.Length", "compared d Greet response Greeting.Mood", "compared d Greet response Greeting.Mood=fine",
 			"compared d Greet response Greeting.Text", "compared d fault Hoarse", "needed d Greet request Name", "passed TestPromises"},
 		"refuses": {"compared d Greet error 400 MissingParameter.Name", "passed TestPromises"},
-		"waits":   {"needed d Greet request Name", "needed d Greet response Greeting.Mood", "passed TestPromises"},
-		"panics":  {"needed d Greet request Name", "needed d Greet response Greeting.Length", "passed TestPromises"},
-		"fails":   nil,
+		"low": {"needed d Greet request Name", "needed d Greet request Tone", "needed d Greet request Tone=low", "needed d Greet response Greeting.Text",
+			"passed TestPromises"},
+		"waits":  {"needed d Greet request Name", "needed d Greet response Greeting.Mood", "passed TestPromises"},
+		"panics": {"needed d Greet request Name", "needed d Greet response Greeting.Length", "passed TestPromises"},
+		"fails":  nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

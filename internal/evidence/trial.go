@@ -70,7 +70,7 @@ func (tr *Trial) Ask(r Request) map[string]string {
 			delete(params, name)
 		case tr.way == other && tr.without[item+"="+value]:
 			params[name] = otherOf(tr.book.enums[item], value)
-		case tr.way == unknown && tr.without[item+"="+value]:
+		case tr.way == unknown && (tr.without[item+"="+value] || tr.without[item] && r.Expect != Refused):
 			params[name] = nonsense
 		}
 	}
