@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -16,7 +17,7 @@ type createActivationRequest struct {
 	IpAddressRange    string
 	TimeToLiveInHours *int64
 	ResourceGroupId   string
-	Tag               []tag
+	Tag               []rpc.Tag
 	ClientToken       string
 }
 
@@ -45,7 +46,7 @@ const (
 func (r *createActivationRequest) activation() (orderly.Activation, error) {
 	a := orderly.Activation{
 		Region: r.RegionId, Description: r.Description, NamePrefix: r.InstanceName, AddressRange: r.IpAddressRange,
-		ResourceGroup: r.ResourceGroupId, Tags: tagsFrom(r.Tag),
+		ResourceGroup: r.ResourceGroupId, Tags: rpc.Tags(r.Tag),
 	}
 	if n := r.TimeToLiveInHours; n != nil {
 		if *n < 1 || *n > maxHours {
@@ -59,7 +60,7 @@ func (r *createActivationRequest) activation() (orderly.Activation, error) {
 		}
 		a.Count = int(*n)
 	}
-	if err := checkText("Description", r.Description); err != nil {
+	if err := rpc.CheckText("Description", r.Description); err != nil {
 		return a, err
 	}
 	return a, orderly.CheckResourceGroup(r.ResourceGroupId)
@@ -70,12 +71,12 @@ type describeActivationsRequest struct {
 	ActivationId    string
 	InstanceName    string
 	ResourceGroupId string
-	Tag             []tag
-	paging
+	Tag             []rpc.Tag
+	rpc.Paging
 }
 
 type describeActivationsResponse struct {
-	paged
+	rpc.Paged
 	ActivationList []listedActivation
 }
 
@@ -107,27 +108,27 @@ func showActivation(a orderly.Activation) activation {
 	return activation{
 		ActivationId: a.ID, Description: a.Description, InstanceName: a.NamePrefix, InstanceCount: a.Count,
 		IpAddressRange: a.AddressRange, TimeToLiveInHours: int64(a.TTL / time.Hour), RegisteredCount: a.Registered,
-		DeregisteredCount: a.Deregistered, CreationTime: timestamp(a.Created),
+		DeregisteredCount: a.Deregistered, CreationTime: rpc.Timestamp(a.Created),
 	}
 }
 
 func (d *Dialect) describeActivations(ctx context.Context, c orderly.Caller, req describeActivationsRequest) (describeActivationsResponse, error) {
 	var resp describeActivationsResponse
 	f := store.ActivationFilter{
-		Region: req.RegionId, ID: req.ActivationId, NamePrefix: req.InstanceName, ResourceGroup: req.ResourceGroupId, Tags: tagsFrom(req.Tag),
+		Region: req.RegionId, ID: req.ActivationId, NamePrefix: req.InstanceName, ResourceGroup: req.ResourceGroupId, Tags: rpc.Tags(req.Tag),
 	}
 	if err := checkFilter(req.InstanceName, f.Tags); err != nil {
 		return resp, err
 	}
-	page, err := d.cursor(req.paging, Scope{"DescribeActivations", c.Account, req.RegionId, f})
+	page, err := d.cursor(req.Paging, rpc.Scope{Operation: "DescribeActivations", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {
 		return resp, err
 	}
-	list, total, err := d.fleet.Activations(ctx, c, f, page.rows())
+	list, total, err := d.fleet.Activations(ctx, c, f, page.Rows())
 	if err != nil {
 		return resp, err
 	}
-	list, resp.paged = cut(page, list, total, func(a orderly.Activation) store.Place { return store.Place{Seq: a.Seq} })
+	list, resp.Paged = rpc.Cut(page, list, total, func(a orderly.Activation) store.Place { return store.Place{Seq: a.Seq} })
 	for _, a := range list {
 		resp.ActivationList = append(resp.ActivationList, listedActivation{
 			disabledActivation{showActivation(a), a.Disabled}, a.ResourceGroup, tagsShown(a.Tags),
@@ -138,7 +139,7 @@ func (d *Dialect) describeActivations(ctx context.Context, c orderly.Caller, req
 
 // checkFilter finds what is wrong with a name and tags to filter by.
 func checkFilter(name string, tags []orderly.Tag) error {
-	if err := checkText("InstanceName", name); err != nil {
+	if err := rpc.CheckText("InstanceName", name); err != nil {
 		return err
 	}
 	return orderly.CheckTags(tags)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -22,7 +23,7 @@ type createCommandRequest struct {
 	EnableParameter bool
 	Launcher        string
 	ResourceGroupId string
-	Tag             []tag
+	Tag             []rpc.Tag
 	ClientToken     string
 }
 
@@ -31,8 +32,8 @@ type createCommandResponse struct{ CommandId string }
 func (d *Dialect) createCommand(ctx context.Context, c orderly.Caller, req createCommandRequest) (createCommandResponse, error) {
 	cmd := orderly.Command{
 		Region: req.RegionId, Name: req.Name, Description: req.Description, Type: orderly.CommandType(req.Type),
-		WorkingDir: req.WorkingDir, Timeout: timeout(req.Timeout), EnableParameter: req.EnableParameter, Launcher: req.Launcher,
-		ResourceGroup: req.ResourceGroupId, Tags: tagsFrom(req.Tag),
+		WorkingDir: req.WorkingDir, Timeout: rpc.Timeout(req.Timeout), EnableParameter: req.EnableParameter, Launcher: req.Launcher,
+		ResourceGroup: req.ResourceGroupId, Tags: rpc.Tags(req.Tag),
 	}
 	var err error
 	if cmd.Content, err = contentOf(req.CommandContent, req.ContentEncoding != plainText); err != nil {
@@ -50,7 +51,7 @@ func contentOf(content string, encoded bool) ([]byte, error) {
 	if encoded {
 		return decodeBase64(content)
 	}
-	return []byte(content), checkText("CommandContent", content)
+	return []byte(content), rpc.CheckText("CommandContent", content)
 }
 
 type describeCommandsRequest struct {
@@ -63,12 +64,12 @@ type describeCommandsRequest struct {
 	Latest          bool // of public commands, which there are none of
 	ContentEncoding string
 	ResourceGroupId string
-	Tag             []tag
-	paging
+	Tag             []rpc.Tag
+	rpc.Paging
 }
 
 type describeCommandsResponse struct {
-	paged
+	rpc.Paged
 	Commands wrappedCommands
 }
 
@@ -103,20 +104,20 @@ func (d *Dialect) describeCommands(ctx context.Context, c orderly.Caller, req de
 	}
 	f := store.CommandFilter{
 		Region: req.RegionId, ID: req.CommandId, Name: req.Name, Description: req.Description, Type: req.Type,
-		ResourceGroup: req.ResourceGroupId, Tags: tagsFrom(req.Tag),
+		ResourceGroup: req.ResourceGroupId, Tags: rpc.Tags(req.Tag),
 	}
-	page, err := d.cursor(req.paging, Scope{"DescribeCommands", c.Account, req.RegionId, []any{f, req.Provider}})
+	page, err := d.cursor(req.Paging, rpc.Scope{Operation: "DescribeCommands", Account: c.Account, Region: req.RegionId, Filter: []any{f, req.Provider}})
 	if err != nil {
 		return resp, err
 	}
 	var list []orderly.Command
 	var total int
 	if req.Provider == "" { // with one, the public commands of that provider are asked for: there are none
-		if list, total, err = d.engine.Commands(ctx, c, f, page.rows()); err != nil {
+		if list, total, err = d.engine.Commands(ctx, c, f, page.Rows()); err != nil {
 			return resp, err
 		}
 	}
-	list, resp.paged = cut(page, list, total, func(cmd orderly.Command) store.Place { return store.Place{Seq: cmd.Seq} })
+	list, resp.Paged = rpc.Cut(page, list, total, func(cmd orderly.Command) store.Place { return store.Place{Seq: cmd.Seq} })
 	for _, cmd := range list {
 		resp.Commands.Command = append(resp.Commands.Command, showCommand(cmd, req.ContentEncoding))
 	}
@@ -138,13 +139,13 @@ func (r *describeCommandsRequest) check() error {
 	case utf8.RuneCountInString(strings.Trim(r.Description, "*")) > maxDescriptionFilter:
 		return orderly.FilterDescTooLong
 	}
-	if err := checkText("Name", r.Name); err != nil {
+	if err := rpc.CheckText("Name", r.Name); err != nil {
 		return err
 	}
-	if err := checkText("Description", r.Description); err != nil {
+	if err := rpc.CheckText("Description", r.Description); err != nil {
 		return err
 	}
-	return orderly.CheckTags(tagsFrom(r.Tag))
+	return orderly.CheckTags(rpc.Tags(r.Tag))
 }
 
 func showCommand(cmd orderly.Command, encoding string) shownCommand {
@@ -152,7 +153,7 @@ func showCommand(cmd orderly.Command, encoding string) shownCommand {
 		CommandId: cmd.ID, Name: cmd.Name, Description: cmd.Description, Type: string(cmd.Type),
 		CommandContent: encode(cmd.Content, encoding), WorkingDir: cmd.WorkingDir, Timeout: int64(cmd.Timeout / time.Second),
 		EnableParameter: cmd.EnableParameter, InvokeTimes: cmd.InvokeTimes, Launcher: cmd.Launcher,
-		ResourceGroupId: cmd.ResourceGroup, CreationTime: timestamp(cmd.Created), Tags: wrappedTags{tagsShown(cmd.Tags)},
+		ResourceGroupId: cmd.ResourceGroup, CreationTime: rpc.Timestamp(cmd.Created), Tags: wrappedTags{tagsShown(cmd.Tags)},
 	}
 	if cmd.EnableParameter { // PAR-6
 		s.ParameterNames.ParameterName, _ = orderly.ParameterNames(cmd.Content) // were checked when it was stored
@@ -182,7 +183,7 @@ func (d *Dialect) modifyCommand(ctx context.Context, c orderly.Caller, req modif
 		edit.Name = &req.Name
 	}
 	if req.Timeout != nil {
-		t := timeout(req.Timeout)
+		t := rpc.Timeout(req.Timeout)
 		edit.Timeout = &t
 	}
 	return emptyResponse{}, d.engine.ModifyCommand(ctx, c, req.RegionId, req.CommandId, edit)

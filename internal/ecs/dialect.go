@@ -6,8 +6,6 @@ package ecs
 
 import (
 	"net/http"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/engine"
@@ -19,7 +17,7 @@ import (
 type Config struct {
 	Engine   *engine.Engine
 	Fleet    *fleet.Fleet
-	TokenKey []byte                     // 32 bytes that only servers of one database know; see TokenKey
+	TokenKey []byte                     // 32 bytes that only servers of one database know; see rpc.TokenKey
 	Endpoint func(region string) string // what DescribeRegions tells clients; nil tells nothing
 }
 
@@ -27,7 +25,7 @@ type Config struct {
 type Dialect struct {
 	engine   *engine.Engine
 	fleet    *fleet.Fleet
-	tokens   TokenKey
+	tokens   rpc.TokenKey
 	endpoint func(region string) string
 }
 
@@ -49,7 +47,7 @@ func (d *Dialect) API() rpc.API {
 		Codes:    codes,
 		Internal: rpc.Code{Status: http.StatusInternalServerError, Code: "InternalError.Dispatch", Message: "An error occurred when you dispatched the request."},
 		Check:    d.checkRegion,
-		Form:     checkTexts,
+		Form:     func(params map[string]string) error { return rpc.CheckTexts(params, checkedLater) },
 	}
 }
 
@@ -99,30 +97,13 @@ func (d *Dialect) checkRegion(_ orderly.Caller, action string, params map[string
 	return nil
 }
 
-// checkTexts refuses text that no database stores: of several parameters the first by name, so
-// that the same request always gives the same error.
-func checkTexts(params map[string]string) error {
-	first := ""
-	for name, value := range params {
-		parameter, _, _ := strings.Cut(name, ".")
-		if !checkedLater[parameter] && checkText(parameter, value) != nil && (first == "" || name < first) {
-			first = name
-		}
-	}
-	parameter, _, _ := strings.Cut(first, ".")
-	return checkText(parameter, params[first])
-}
-
 // checkedLater names the parameters whose own rules refuse such text, with codes of their own.
 var checkedLater = map[string]bool{
 	"ClientToken": true, "CommandContent": true, "Description": true, "InstanceName": true, "Name": true, "NextToken": true,
 	"Parameters": true, "ResourceTag": true, "Tag": true, "TagKey": true, "WorkingDir": true,
 }
 
-// checkText refuses text that is not UTF-8 or holds the character 0.
-func checkText(parameter, value string) error {
-	if utf8.ValidString(value) && !strings.ContainsRune(value, 0) {
-		return nil
-	}
-	return invalid(parameter, "The specified parameter %s is not valid.")
+// cursor reads which page of a list is asked for; tokens go with the scope.
+func (d *Dialect) cursor(p rpc.Paging, s rpc.Scope) (rpc.Cursor, error) {
+	return d.tokens.Cursor(p, s, rpc.MaxSize)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -17,12 +18,12 @@ type describeManagedInstancesRequest struct {
 	MachineId       string
 	Connected       *bool
 	ResourceGroupId string
-	Tag             []tag
-	paging
+	Tag             []rpc.Tag
+	rpc.Paging
 }
 
 type describeManagedInstancesResponse struct {
-	paged
+	rpc.Paged
 	Instances []listedInstance
 }
 
@@ -54,8 +55,8 @@ func showInstance(i orderly.Instance) instance {
 	return instance{
 		InstanceId: i.ID, InstanceName: i.Name, Hostname: i.Hostname, MachineId: i.MachineID,
 		OsType: string(i.OS), OsVersion: i.OSVersion, AgentVersion: i.AgentVersion,
-		IntranetIp: i.IntranetIP, InternetIp: i.InternetIP, ActivationId: i.Activation, RegistrationTime: timestamp(i.Registered),
-		InvocationCount: i.Invocations, LastInvokedTime: timestamp(i.LastInvoked), ResourceGroupId: i.ResourceGroup,
+		IntranetIp: i.IntranetIP, InternetIp: i.InternetIP, ActivationId: i.Activation, RegistrationTime: rpc.Timestamp(i.Registered),
+		InvocationCount: i.Invocations, LastInvokedTime: rpc.Timestamp(i.LastInvoked), ResourceGroupId: i.ResourceGroup,
 	}
 }
 
@@ -67,7 +68,7 @@ func (d *Dialect) describeManagedInstances(ctx context.Context, c orderly.Caller
 	f := store.InstanceFilter{
 		Region: req.RegionId, IDs: req.InstanceId, Name: req.InstanceName, IP: req.InstanceIp, OS: req.OsType,
 		Activation: req.ActivationId, MachineID: req.MachineId, Connected: req.Connected, ResourceGroup: req.ResourceGroupId,
-		Tags: tagsFrom(req.Tag),
+		Tags: rpc.Tags(req.Tag),
 	}
 	if len(req.InstanceId) > maxListed {
 		return resp, orderly.TargetsTooMany
@@ -75,15 +76,15 @@ func (d *Dialect) describeManagedInstances(ctx context.Context, c orderly.Caller
 	if err := checkFilter(req.InstanceName, f.Tags); err != nil {
 		return resp, err
 	}
-	page, err := d.cursor(req.paging, Scope{"DescribeManagedInstances", c.Account, req.RegionId, f})
+	page, err := d.cursor(req.Paging, rpc.Scope{Operation: "DescribeManagedInstances", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {
 		return resp, err
 	}
-	list, total, err := d.fleet.Instances(ctx, c, f, page.rows())
+	list, total, err := d.fleet.Instances(ctx, c, f, page.Rows())
 	if err != nil {
 		return resp, err
 	}
-	list, resp.paged = cut(page, list, total, placeOfInstance)
+	list, resp.Paged = rpc.Cut(page, list, total, placeOfInstance)
 	for _, i := range list {
 		resp.Instances = append(resp.Instances, listedInstance{showInstance(i), d.fleet.Connected(i), tagsShown(i.Tags)})
 	}

@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -23,7 +22,7 @@ type describeInstancesRequest struct {
 	Status                                                      string
 	InstanceNetworkType                                         string
 	ResourceGroupId                                             string
-	Tag                                                         []tag
+	Tag                                                         []rpc.Tag
 	Filter                                                      []keyedFilter
 	DryRun                                                      bool
 	HttpEndpoint, HttpTokens                                    string // would be filters of how machines reach their metadata: without effect
@@ -35,13 +34,13 @@ type describeInstancesRequest struct {
 	InstanceType, InstanceTypeFamily, KeyPairName, HpcClusterId string
 	RdmaIpAddresses                                             string
 	DeviceAvailable, IoOptimized                                *bool
-	paging
+	rpc.Paging
 }
 
 type keyedFilter struct{ Key, Value string }
 
 type describeInstancesResponse struct {
-	paged
+	rpc.Paged
 	Instances wrappedMachines
 }
 
@@ -97,7 +96,7 @@ func (d *Dialect) describeInstances(ctx context.Context, c orderly.Caller, req d
 	if err != nil {
 		return resp, err
 	}
-	page, err := d.largeCursor(req.paging, Scope{"DescribeInstances", c.Account, req.RegionId, []any{f, some}})
+	page, err := d.tokens.Cursor(req.Paging, rpc.Scope{Operation: "DescribeInstances", Account: c.Account, Region: req.RegionId, Filter: []any{f, some}}, largeSize)
 	if err != nil {
 		return resp, err
 	}
@@ -107,11 +106,11 @@ func (d *Dialect) describeInstances(ctx context.Context, c orderly.Caller, req d
 	var list []orderly.Instance
 	var total int
 	if some {
-		if list, total, err = d.fleet.Instances(ctx, c, f, page.rows()); err != nil {
+		if list, total, err = d.fleet.Instances(ctx, c, f, page.Rows()); err != nil {
 			return resp, err
 		}
 	}
-	list, resp.paged = cut(page, list, total, placeOfInstance)
+	list, resp.Paged = rpc.Cut(page, list, total, placeOfInstance)
 	for _, i := range list {
 		resp.Instances.Instance = append(resp.Instances.Instance, d.showAsInstance(i))
 	}
@@ -121,7 +120,7 @@ func (d *Dialect) describeInstances(ctx context.Context, c orderly.Caller, req d
 func (d *Dialect) showAsInstance(i orderly.Instance) shownInstance {
 	return shownInstance{
 		InstanceId: i.ID, InstanceName: i.Name, Status: string(d.fleet.Status(i)), RegionId: i.Region, HostName: i.Hostname,
-		OSType: string(i.OS), OSName: i.OSVersion, OSNameEn: i.OSVersion, CreationTime: timestamp(i.Registered), ResourceGroupId: i.ResourceGroup,
+		OSType: string(i.OS), OSName: i.OSVersion, OSNameEn: i.OSVersion, CreationTime: rpc.Timestamp(i.Registered), ResourceGroupId: i.ResourceGroup,
 		PublicIpAddress: addresses(i.InternetIP), VpcAttributes: vpcAttributes{PrivateIpAddress: addresses(i.IntranetIP)},
 		Tags: wrappedTags{tagsShown(i.Tags)},
 	}
@@ -141,7 +140,7 @@ const maxInstanceIDs = 100
 func (r *describeInstancesRequest) filter() (f store.InstanceFilter, some bool, err error) {
 	f = store.InstanceFilter{
 		Region: r.RegionId, NameLike: r.InstanceName, Status: orderly.InstanceStatus(r.Status), ResourceGroup: r.ResourceGroupId,
-		Addresses: r.Ipv6Address, Tags: tagsFrom(r.Tag),
+		Addresses: r.Ipv6Address, Tags: rpc.Tags(r.Tag),
 	}
 	some = true
 	for _, l := range []struct {
@@ -166,26 +165,16 @@ func (r *describeInstancesRequest) filter() (f store.InstanceFilter, some bool, 
 	return f, some && !r.foreign(), nil
 }
 
-// listOf reads a list that is sent as one JSON text.
-func listOf(parameter, text string) (list []string, err error) {
-	if text == "" {
-		return nil, nil
-	}
-	if err := json.Unmarshal([]byte(text), &list); err != nil {
-		return nil, invalid(parameter, "The specified %s is not a JSON list of texts.")
-	}
-	for _, s := range list {
-		if err := checkText(parameter, s); err != nil { // the JSON may hold it escaped
-			return nil, err
-		}
-	}
+// listOf reads a list of instances, or of their addresses.
+func listOf(parameter, text string) ([]string, error) {
+	list, err := rpc.TextList(parameter, text)
 	switch {
-	case len(list) <= maxInstanceIDs:
-		return list, nil
+	case err != nil || len(list) <= maxInstanceIDs:
+		return list, err
 	case parameter == "InstanceIds":
 		return nil, orderly.TargetsTooMany
 	}
-	return nil, invalid(parameter, "The specified %s has more than 100 entries.")
+	return nil, rpc.Invalid(parameter, "The specified %s has more than 100 entries.")
 }
 
 // instanceStatuses are the published ones; the first and the fourth never occur.
@@ -210,10 +199,10 @@ func (r *describeInstancesRequest) check(f *store.InstanceFilter) error {
 		{"LockReason", r.LockReason}, {"HttpEndpoint", r.HttpEndpoint}, {"HttpTokens", r.HttpTokens},
 	} {
 		if !slices.Contains(instanceValues[p[0]], p[1]) {
-			return invalid(p[0], "The specified parameter %s is not valid.")
+			return rpc.Invalid(p[0], "The specified parameter %s is not valid.")
 		}
 	}
-	if err := checkText("InstanceName", r.InstanceName); err != nil {
+	if err := rpc.CheckText("InstanceName", r.InstanceName); err != nil {
 		return err
 	}
 	for _, k := range r.Filter {
@@ -254,7 +243,7 @@ func (k keyedFilter) apply(f *store.InstanceFilter) error {
 		at, err = time.Parse("2006-01-02T15:04:05Z", k.Value)
 	}
 	if err != nil {
-		return invalid("Filter", "The specified %s has a value that is not a time.")
+		return rpc.Invalid("Filter", "The specified %s has a value that is not a time.")
 	}
 	if end != nil {
 		*end = at.UnixMilli()
@@ -264,25 +253,6 @@ func (k keyedFilter) apply(f *store.InstanceFilter) error {
 
 // largeSize is the largest page of instances; that of other lists is half as large.
 const largeSize = 100
-
-// largeCursor is cursor with pages of up to largeSize rows.
-func (d *Dialect) largeCursor(p paging, s Scope) (cursor, error) {
-	asked, wrong := &p.PageSize, orderly.PageSizeInvalid
-	if p.MaxResults != "" || p.NextToken != "" {
-		asked, wrong = &p.MaxResults, orderly.MaxResultsInvalid
-	}
-	size, err := number(*asked, defaultSize, largeSize, wrong)
-	if err != nil {
-		return cursor{}, err
-	}
-	*asked = "1" // which any list admits; the depth of pages depends on the size that counts
-	c, err := d.cursor(p, s)
-	c.size = size
-	if err == nil && c.number*c.size > maxDepth {
-		err = orderly.PageNumberInvalid
-	}
-	return c, err
-}
 
 type describeInstanceStatusRequest struct {
 	RegionId             string `rpc:",required"`
@@ -307,18 +277,18 @@ func (d *Dialect) describeInstanceStatus(ctx context.Context, c orderly.Caller, 
 	if len(req.InstanceId) > maxInstanceIDs {
 		return resp, orderly.TargetsTooMany
 	}
-	page, err := d.cursor(paging{PageNumber: req.PageNumber, PageSize: req.PageSize}, Scope{})
+	page, err := d.cursor(rpc.Paging{PageNumber: req.PageNumber, PageSize: req.PageSize}, rpc.Scope{})
 	if err != nil {
 		return resp, err
 	}
 	var list []orderly.Instance
 	var total int
 	if req.ZoneId == "" && req.ClusterId == "" {
-		if list, total, err = d.fleet.Instances(ctx, c, store.InstanceFilter{Region: req.RegionId, IDs: req.InstanceId}, page.rows()); err != nil {
+		if list, total, err = d.fleet.Instances(ctx, c, store.InstanceFilter{Region: req.RegionId, IDs: req.InstanceId}, page.Rows()); err != nil {
 			return resp, err
 		}
 	}
-	list, at := cut(page, list, total, placeOfInstance)
+	list, at := rpc.Cut(page, list, total, placeOfInstance)
 	resp.TotalCount, resp.PageNumber, resp.PageSize = at.TotalCount, at.PageNumber, at.PageSize
 	for _, i := range list {
 		resp.InstanceStatuses.InstanceStatus = append(resp.InstanceStatuses.InstanceStatus, shownInstanceStatus{i.ID, string(d.fleet.Status(i))})

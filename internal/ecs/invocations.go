@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -21,12 +22,12 @@ type describeInvocationsRequest struct {
 	IncludeOutput   bool
 	ContentEncoding string
 	ResourceGroupId string
-	Tag             []tag
-	paging
+	Tag             []rpc.Tag
+	rpc.Paging
 }
 
 type describeInvocationsResponse struct {
-	paged
+	rpc.Paged
 	Invocations wrappedInvocations
 }
 
@@ -92,19 +93,19 @@ func (d *Dialect) describeInvocations(ctx context.Context, c orderly.Caller, req
 	if req.IncludeOutput && req.InvokeId == "" && req.InstanceId == "" {
 		return resp, orderly.InvokeIDMissing // DI-8
 	}
-	if err := orderly.CheckTags(tagsFrom(req.Tag)); err != nil {
+	if err := orderly.CheckTags(rpc.Tags(req.Tag)); err != nil {
 		return resp, err
 	}
 	f := req.filter()
-	page, err := d.cursor(req.paging, Scope{"DescribeInvocations", c.Account, req.RegionId, f})
+	page, err := d.cursor(req.Paging, rpc.Scope{Operation: "DescribeInvocations", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {
 		return resp, err
 	}
-	list, total, err := d.engine.Invocations(ctx, c, f, page.rows())
+	list, total, err := d.engine.Invocations(ctx, c, f, page.Rows())
 	if err != nil {
 		return resp, err
 	}
-	list, resp.paged = cut(page, list, total, func(v orderly.Invocation) store.Place { return store.Place{Seq: v.Seq} })
+	list, resp.Paged = rpc.Cut(page, list, total, func(v orderly.Invocation) store.Place { return store.Place{Seq: v.Seq} })
 	tasks, err := d.engine.TasksOf(ctx, list, req.InstanceId, req.IncludeOutput)
 	for i := range list {
 		v := &list[i]
@@ -120,7 +121,7 @@ func (r *describeInvocationsRequest) filter() store.InvocationFilter {
 	f := store.InvocationFilter{
 		Region: r.RegionId, ID: r.InvokeId, CommandID: r.CommandId, CommandName: r.CommandName, CommandType: r.CommandType,
 		Instance: r.InstanceId, ResourceGroup: r.ResourceGroupId, Repeat: r.RepeatMode, Status: r.InvokeStatus,
-		Timed: r.timed(), Tags: tagsFrom(r.Tag),
+		Timed: r.timed(), Tags: rpc.Tags(r.Tag),
 	}
 	if r.InstanceId != "" { // DI-2
 		f.CommandName, f.Repeat = "", ""
@@ -144,10 +145,10 @@ func showInvocation(v *orderly.Invocation, encoding string) shownInvocation {
 	cmd := &v.Command
 	return shownInvocation{
 		InvokeId: v.ID, CommandId: cmd.ID, CommandName: cmd.Name, CommandDescription: cmd.Description, CommandType: string(cmd.Type),
-		CommandContent: encode(cmd.Content, encoding), Parameters: parameters(v.Parameters), WorkingDir: cmd.WorkingDir,
+		CommandContent: encode(cmd.Content, encoding), Parameters: rpc.Parameters(v.Parameters), WorkingDir: cmd.WorkingDir,
 		Timeout: int64(cmd.Timeout / time.Second), Username: v.Username, RepeatMode: string(v.Repeat), Frequency: v.Frequency,
 		Timed: v.Timed(), TerminationMode: string(v.Termination), Launcher: cmd.Launcher, ContainerId: v.ContainerID, ContainerName: v.ContainerName,
-		CreationTime: timestamp(v.Created), InvocationStatus: string(v.Status()), InvokeStatus: string(v.LegacyStatus()),
+		CreationTime: rpc.Timestamp(v.Created), InvocationStatus: string(v.Status()), InvokeStatus: string(v.LegacyStatus()),
 		Tags: wrappedTags{tagsShown(v.Tags)},
 	}
 }
@@ -160,8 +161,8 @@ func showTasks(v *orderly.Invocation, tasks []orderly.Task, encoding string) []s
 			InstanceId: t.Instance, InvocationStatus: string(t.State), InstanceInvokeStatus: legacyStatus(v, t),
 			ExitCode: t.ExitCode, ErrorCode: string(t.ErrorCode), ErrorInfo: errorInfo(t.ErrorCode),
 			Output: output(t, encoding), Dropped: dropped(t), Repeats: t.Repeats, Timed: v.Timed(),
-			CreationTime: timestamp(t.Created), StartTime: timestamp(t.Started), UpdateTime: timestamp(t.Updated),
-			FinishTime: timestamp(t.Finished), StopTime: timestamp(t.Stopped),
+			CreationTime: rpc.Timestamp(t.Created), StartTime: rpc.Timestamp(t.Started), UpdateTime: rpc.Timestamp(t.Updated),
+			FinishTime: rpc.Timestamp(t.Finished), StopTime: rpc.Timestamp(t.Stopped),
 		}
 	}
 	return list

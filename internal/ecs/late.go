@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -44,15 +45,15 @@ type shownLateResult struct {
 func (d *Dialect) describeLateResults(ctx context.Context, c orderly.Caller, req describeLateResultsRequest) (describeLateResultsResponse, error) {
 	var resp describeLateResultsResponse
 	f := store.LateFilter{Region: req.RegionId, InvokeID: req.InvokeId, Instance: req.InstanceId}
-	page, err := d.cursor(paging{MaxResults: req.MaxResults, NextToken: req.NextToken}, Scope{"DescribeLateResults", c.Account, req.RegionId, f})
+	page, err := d.cursor(rpc.Paging{MaxResults: req.MaxResults, NextToken: req.NextToken}, rpc.Scope{Operation: "DescribeLateResults", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {
 		return resp, err
 	}
-	list, total, err := d.engine.LateResults(ctx, c, f, page.rows())
+	list, total, err := d.engine.LateResults(ctx, c, f, page.Rows())
 	if err != nil {
 		return resp, err
 	}
-	list, at := cut(page, list, total, func(l store.LateResult) store.Place {
+	list, at := rpc.Cut(page, list, total, func(l store.LateResult) store.Place {
 		return store.Place{Seq: l.Number, Ordinal: l.Task.Ordinal}
 	})
 	resp.TotalCount, resp.PageSize, resp.NextToken = at.TotalCount, at.PageSize, at.NextToken
@@ -68,7 +69,7 @@ func showLateResult(l *store.LateResult, invokeID, encoding string) shownLateRes
 		InvokeId: invokeID, InstanceId: l.Instance, InvocationStatus: string(l.State),
 		ExitCode: l.ExitCode, ErrorCode: string(l.ErrorCode), ErrorInfo: errorInfo(l.ErrorCode),
 		Output: output(&ended, encoding), Dropped: dropped(&ended), Repeats: ordinalOfRun(l.Number),
-		StartTime: timestamp(l.Started), FinishedTime: timestamp(l.Finished), ReceivedTime: timestamp(l.Received),
+		StartTime: rpc.Timestamp(l.Started), FinishedTime: rpc.Timestamp(l.Finished), ReceivedTime: rpc.Timestamp(l.Received),
 	}
 }
 

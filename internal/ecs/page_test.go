@@ -1,14 +1,8 @@
 package ecs_test
 
 import (
-	"bytes"
 	"fmt"
-	"strings"
 	"testing"
-
-	"github.com/orderly-run/orderly"
-	"github.com/orderly-run/orderly/internal/ecs"
-	"github.com/orderly-run/orderly/internal/store"
 )
 
 var pageRefusals = []refusal{
@@ -206,40 +200,5 @@ func TestTokensAreBound(t *testing.T) {
 		}
 		h.refused("DescribeInvocationResults", asked, 400, "InvalidParameter.NextToken")
 		h.as(other).refused("DescribeInvocations", asked, 400, "InvalidParameter.NextToken")
-	})
-}
-
-func FuzzNextToken(f *testing.F) {
-	key := ecs.TokenKey(bytes.Repeat([]byte{9}, 32))
-	scope := ecs.Scope{Operation: "DescribeInvocations", Account: account, Region: region, Filter: store.InvocationFilter{ID: "t-1"}}
-	f.Add(key.Seal(scope, store.Place{Seq: 1 << 60, Ordinal: 7}), int64(1), 0)
-	f.Add("", int64(-1), -1)
-	f.Add(strings.Repeat("A", 64), int64(0), 1<<30)
-	f.Fuzz(func(t *testing.T, token string, seq int64, ordinal int) {
-		place, err := key.Open(scope, token)
-		if err == nil && key.Seal(scope, place) != token {
-			t.Errorf("opened %q, which was never sealed", token)
-		}
-		if err != nil && err != orderly.NextTokenInvalid { //nolint:errorlint // the very reason, with no words around it
-			t.Errorf("error %v", err)
-		}
-		want := store.Place{Seq: seq, Ordinal: ordinal}
-		sealed := key.Seal(scope, want)
-		if got, err := key.Open(scope, sealed); got != want || err != nil {
-			t.Errorf("opened %v, %v, want %v", got, err, want)
-		}
-		for _, strange := range []ecs.Scope{
-			{Operation: "DescribeCommands", Account: account, Region: region, Filter: scope.Filter},
-			{Operation: "DescribeInvocations", Account: other, Region: region, Filter: scope.Filter},
-			{Operation: "DescribeInvocations", Account: account, Region: "cn-beijing", Filter: scope.Filter},
-			{Operation: "DescribeInvocations", Account: account, Region: region, Filter: store.InvocationFilter{ID: token + "t-1 "}},
-		} {
-			if _, err := key.Open(strange, sealed); err == nil {
-				t.Errorf("%+v opened a token of %+v", strange, scope)
-			}
-		}
-		if _, err := ecs.TokenKey("another").Open(scope, sealed); err == nil {
-			t.Error("another key opened it")
-		}
 	})
 }

@@ -1,21 +1,11 @@
 package ecs
 
-import (
-	"fmt"
-	"net/http"
-
-	"github.com/orderly-run/orderly/internal/rpc"
-)
-
-// invalid refuses the value of a parameter that has no code of its own.
-func invalid(parameter, format string) error {
-	return &rpc.Error{Status: http.StatusBadRequest, Code: "InvalidParameter." + parameter, Message: fmt.Sprintf(format, parameter)}
-}
+import "github.com/orderly-run/orderly/internal/rpc"
 
 // notOffered refuses a parameter that asks for something published that this server cannot do
 // yet. To ignore it would be to do something else than what was asked for.
 func notOffered(parameter string) error {
-	return invalid(parameter, "The specified value of %s is not offered by this server yet.")
+	return rpc.Invalid(parameter, "The specified value of %s is not offered by this server yet.")
 }
 
 // firstGiven refuses the first parameter that has a value: pairs of name and value.

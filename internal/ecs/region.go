@@ -43,7 +43,7 @@ func (d *Dialect) describeRegions(_ context.Context, _ orderly.Caller, req descr
 	case !slices.Contains(resourceTypes, req.ResourceType):
 		return resp, orderly.ResourceTypeUnknown
 	case !slices.Contains(chargeTypes, req.InstanceChargeType):
-		return resp, invalid("InstanceChargeType", "The specified parameter %s is not valid.")
+		return resp, rpc.Invalid("InstanceChargeType", "The specified parameter %s is not valid.")
 	}
 	for _, id := range d.engine.Regions() {
 		resp.Regions.Region = append(resp.Regions.Region, shownRegion{id, id, d.endpoint(id), "available"})

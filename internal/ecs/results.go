@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -17,15 +18,15 @@ type describeInvocationResultsRequest struct {
 	IncludeHistory     bool
 	ContentEncoding    string
 	ResourceGroupId    string
-	Tag                []tag
-	paging
+	Tag                []rpc.Tag
+	rpc.Paging
 }
 
 // Where the page is stands inside Invocation here, not beside it.
 type describeInvocationResultsResponse struct{ Invocation shownResults }
 
 type shownResults struct {
-	paged
+	rpc.Paged
 	InvocationResults wrappedResults
 }
 
@@ -63,17 +64,17 @@ func (d *Dialect) describeInvocationResults(ctx context.Context, c orderly.Calle
 	}
 	f := store.ResultFilter{
 		Region: req.RegionId, InvokeID: req.InvokeId, CommandID: req.CommandId, Instance: req.InstanceId, ResourceGroup: req.ResourceGroupId,
-		Record: req.InvokeRecordStatus, State: req.InvocationStatus, Tags: tagsFrom(req.Tag),
+		Record: req.InvokeRecordStatus, State: req.InvocationStatus, Tags: rpc.Tags(req.Tag),
 	}
-	page, err := d.cursor(req.paging, Scope{"DescribeInvocationResults", c.Account, req.RegionId, f})
+	page, err := d.cursor(req.Paging, rpc.Scope{Operation: "DescribeInvocationResults", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {
 		return resp, err
 	}
-	list, total, err := d.engine.Results(ctx, c, f, page.rows())
+	list, total, err := d.engine.Results(ctx, c, f, page.Rows())
 	if err != nil {
 		return resp, err
 	}
-	list, resp.Invocation.paged = cut(page, list, total, func(r store.Result) store.Place {
+	list, resp.Invocation.Paged = rpc.Cut(page, list, total, func(r store.Result) store.Place {
 		return store.Place{Seq: r.Invocation, Ordinal: r.Ordinal}
 	})
 	shown := &resp.Invocation.InvocationResults
@@ -90,7 +91,7 @@ func (r *describeInvocationResultsRequest) check() error {
 	if r.IncludeHistory {
 		return notOffered("IncludeHistory")
 	}
-	return orderly.CheckTags(tagsFrom(r.Tag))
+	return orderly.CheckTags(rpc.Tags(r.Tag))
 }
 
 func showResult(r *store.Result, encoding string) shownResult {
@@ -100,7 +101,7 @@ func showResult(r *store.Result, encoding string) shownResult {
 		InvocationStatus: string(t.State), InvokeRecordStatus: legacyStatus(v, t),
 		ExitCode: t.ExitCode, ErrorCode: string(t.ErrorCode), ErrorInfo: errorInfo(t.ErrorCode),
 		Output: output(t, encoding), Dropped: dropped(t), Repeats: t.Repeats,
-		StartTime: timestamp(t.Started), FinishedTime: timestamp(t.Finished), StopTime: timestamp(t.Stopped),
+		StartTime: rpc.Timestamp(t.Started), FinishedTime: rpc.Timestamp(t.Finished), StopTime: rpc.Timestamp(t.Stopped),
 		Username: v.Username, TerminationMode: string(v.Termination), Launcher: v.Command.Launcher,
 		ContainerId: v.ContainerID, ContainerName: v.ContainerName, Tags: wrappedTags{tagsShown(v.Tags)},
 	}

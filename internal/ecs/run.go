@@ -6,6 +6,7 @@ import (
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/engine"
+	"github.com/orderly-run/orderly/internal/rpc"
 )
 
 // How many ResourceTag select the targets (rule TGT-3).
@@ -18,7 +19,7 @@ const (
 type runParameters struct {
 	RegionId            string   `rpc:",required"`
 	InstanceId          []string `rpc:",unless=ResourceTag,missing=MissingParam.InstanceId"`
-	ResourceTag         []tag
+	ResourceTag         []rpc.Tag
 	Parameters          string
 	WorkingDir          string
 	Timeout             *int64
@@ -34,7 +35,7 @@ type runParameters struct {
 	OssOutputDelivery   string
 	DeliveryTimeout     *int64
 	ResourceGroupId     string
-	Tag                 []tag
+	Tag                 []rpc.Tag
 	ClientToken         string
 }
 
@@ -91,13 +92,13 @@ func (d *Dialect) invokeCommand(ctx context.Context, c orderly.Caller, req invok
 func (p *runParameters) request(maxTags int) engine.Request {
 	q := engine.Request{
 		Region: p.RegionId,
-		Target: orderly.Target{Instances: p.InstanceId, Tags: tagsFrom(p.ResourceTag)}, MaxTags: maxTags,
+		Target: orderly.Target{Instances: p.InstanceId, Tags: rpc.Tags(p.ResourceTag)}, MaxTags: maxTags,
 		Parameters: p.Parameters, Repeat: orderly.RepeatMode(p.RepeatMode), Termination: orderly.TerminationMode(p.TerminationMode),
-		Username: p.Username, PasswordName: p.WindowsPasswordName, ResourceGroup: p.ResourceGroupId, Tags: tagsFrom(p.Tag),
+		Username: p.Username, PasswordName: p.WindowsPasswordName, ResourceGroup: p.ResourceGroupId, Tags: rpc.Tags(p.Tag),
 	}
-	q.Command.WorkingDir, q.Command.Launcher, q.Command.Timeout = p.WorkingDir, p.Launcher, timeout(p.Timeout)
+	q.Command.WorkingDir, q.Command.Launcher, q.Command.Timeout = p.WorkingDir, p.Launcher, rpc.Timeout(p.Timeout)
 	if p.DeliveryTimeout != nil {
-		limit := seconds(*p.DeliveryTimeout)
+		limit := rpc.Seconds(*p.DeliveryTimeout)
 		q.Delivery = &limit
 	}
 	return q

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -14,11 +15,11 @@ type describeCloudAssistantStatusRequest struct {
 	RegionId   string `rpc:",required"`
 	InstanceId []string
 	OSType     string
-	paging
+	rpc.Paging
 }
 
 type describeCloudAssistantStatusResponse struct {
-	paged
+	rpc.Paged
 	InstanceCloudAssistantStatusSet wrappedStatuses
 }
 
@@ -47,9 +48,9 @@ func (d *Dialect) describeCloudAssistantStatus(ctx context.Context, c orderly.Ca
 	var list []orderly.Instance
 	var err error
 	if len(req.InstanceId) > 0 {
-		list, resp.paged, err = d.statusOf(ctx, c, req)
+		list, resp.Paged, err = d.statusOf(ctx, c, req)
 	} else {
-		list, resp.paged, err = d.statusPage(ctx, c, req)
+		list, resp.Paged, err = d.statusPage(ctx, c, req)
 	}
 	for _, i := range list {
 		shown := &resp.InstanceCloudAssistantStatusSet
@@ -60,35 +61,35 @@ func (d *Dialect) describeCloudAssistantStatus(ctx context.Context, c orderly.Ca
 
 // statusOf finds the instances that a request names, all of them on one page (rule PG-8). One that
 // does not exist is an error (rule HB-4).
-func (d *Dialect) statusOf(ctx context.Context, c orderly.Caller, req describeCloudAssistantStatusRequest) ([]orderly.Instance, paged, error) {
+func (d *Dialect) statusOf(ctx context.Context, c orderly.Caller, req describeCloudAssistantStatusRequest) ([]orderly.Instance, rpc.Paged, error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(req.InstanceId)))
 	if len(ids) > maxAsked {
-		return nil, paged{}, orderly.TargetsTooMany
+		return nil, rpc.Paged{}, orderly.TargetsTooMany
 	}
 	list, _, err := d.fleet.Instances(ctx, c, store.InstanceFilter{Region: req.RegionId, IDs: ids}, store.Page{Limit: len(ids)})
 	if err == nil && len(list) < len(ids) {
 		err = orderly.InstanceUnknown
 	}
 	if err != nil {
-		return nil, paged{}, err
+		return nil, rpc.Paged{}, err
 	}
 	if req.OSType != "" {
 		list = slices.DeleteFunc(list, func(i orderly.Instance) bool { return i.OS != osType(req.OSType) })
 	}
-	return list, paged{TotalCount: len(list), PageNumber: 1, PageSize: len(ids)}, nil
+	return list, rpc.Paged{TotalCount: len(list), PageNumber: 1, PageSize: len(ids)}, nil
 }
 
-func (d *Dialect) statusPage(ctx context.Context, c orderly.Caller, req describeCloudAssistantStatusRequest) ([]orderly.Instance, paged, error) {
+func (d *Dialect) statusPage(ctx context.Context, c orderly.Caller, req describeCloudAssistantStatusRequest) ([]orderly.Instance, rpc.Paged, error) {
 	f := store.InstanceFilter{Region: req.RegionId, OS: string(osType(req.OSType))}
-	page, err := d.cursor(req.paging, Scope{"DescribeCloudAssistantStatus", c.Account, req.RegionId, f})
+	page, err := d.cursor(req.Paging, rpc.Scope{Operation: "DescribeCloudAssistantStatus", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {
-		return nil, paged{}, err
+		return nil, rpc.Paged{}, err
 	}
-	list, total, err := d.fleet.Instances(ctx, c, f, page.rows())
+	list, total, err := d.fleet.Instances(ctx, c, f, page.Rows())
 	if err != nil {
-		return nil, paged{}, err
+		return nil, rpc.Paged{}, err
 	}
-	list, where := cut(page, list, total, placeOfInstance)
+	list, where := rpc.Cut(page, list, total, placeOfInstance)
 	return list, where, nil
 }
 
@@ -107,7 +108,7 @@ func (d *Dialect) showStatus(i orderly.Instance) shownStatus {
 	s := shownStatus{
 		InstanceId: i.ID, CloudAssistantStatus: strconv.FormatBool(connected), OSType: osTypes[i.OS],
 		ActiveTaskCount: i.Active, InvocationCount: i.Invocations,
-		LastHeartbeatTime: timestamp(i.Presence.Heartbeat), LastInvokedTime: timestamp(i.LastInvoked),
+		LastHeartbeatTime: rpc.Timestamp(i.Presence.Heartbeat), LastInvokedTime: rpc.Timestamp(i.LastInvoked),
 	}
 	if connected { // HB-2
 		s.CloudAssistantVersion = i.AgentVersion

@@ -85,7 +85,7 @@ func missing(status int, parameter string) error {
 
 type tagResourcesRequest struct {
 	resourceParameters
-	Tag []tag
+	Tag []rpc.Tag
 }
 
 func (d *Dialect) tagResources(ctx context.Context, c orderly.Caller, req tagResourcesRequest) (emptyResponse, error) {
@@ -96,7 +96,7 @@ func (d *Dialect) tagResources(ctx context.Context, c orderly.Caller, req tagRes
 	if err != nil {
 		return emptyResponse{}, err
 	}
-	return emptyResponse{}, d.fleet.Tag(ctx, c, r, tagsFrom(req.Tag))
+	return emptyResponse{}, d.fleet.Tag(ctx, c, r, rpc.Tags(req.Tag))
 }
 
 type untagResourcesRequest struct {
@@ -155,15 +155,15 @@ func (d *Dialect) listTagResources(ctx context.Context, c orderly.Caller, req li
 	if err != nil {
 		return resp, err
 	}
-	page, err := d.cursor(paging{MaxResults: fmt.Sprint(tagsPage), NextToken: req.NextToken}, Scope{"ListTagResources", c.Account, req.RegionId, []any{f, req.ResourceType}})
+	page, err := d.cursor(rpc.Paging{MaxResults: fmt.Sprint(tagsPage), NextToken: req.NextToken}, rpc.Scope{Operation: "ListTagResources", Account: c.Account, Region: req.RegionId, Filter: []any{f, req.ResourceType}})
 	if err != nil {
 		return resp, err
 	}
-	list, err := d.fleet.Tagged(ctx, c, f, page.rows())
+	list, err := d.fleet.Tagged(ctx, c, f, page.Rows())
 	if err != nil {
 		return resp, err
 	}
-	list, at := cut(page, list, 0, func(r store.Tagged) store.Place { return store.Place{Seq: r.Seq} })
+	list, at := rpc.Cut(page, list, 0, func(r store.Tagged) store.Place { return store.Place{Seq: r.Seq} })
 	resp.NextToken = at.NextToken
 	for _, r := range list {
 		for _, g := range r.Tags {
@@ -206,7 +206,7 @@ func (r *listTagResourcesRequest) patterns() ([]store.TagPattern, error) {
 
 func (r *listTagResourcesRequest) wildPatterns() ([]store.TagPattern, error) {
 	if len(r.Tag) > 0 {
-		return nil, invalid("TagFilter", "The specified %s cannot be combined with Tag.")
+		return nil, rpc.Invalid("TagFilter", "The specified %s cannot be combined with Tag.")
 	}
 	if len(r.TagFilter) > maxTagFilters {
 		return nil, orderly.TagPatternsMany

@@ -1,11 +1,11 @@
-package ecs_test
+package rpc_test
 
 import (
 	"bytes"
 	"testing"
 
-	"github.com/orderly-run/orderly/internal/ecs"
-	"github.com/orderly-run/orderly/internal/store"
+	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/rpc"
 )
 
 // tokenLetters are those that a token is written with, and one that none has.
@@ -13,9 +13,9 @@ const tokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 // PG-3, PG-6: no token but the very one that was sealed is opened.
 func TestAlteredNextTokensAreRefused(t *testing.T) {
-	key := ecs.TokenKey(bytes.Repeat([]byte{9}, 32))
-	scope := ecs.Scope{Operation: "DescribeInvocations", Account: account, Region: region, Filter: store.InvocationFilter{ID: "t-1"}}
-	place := store.Place{Seq: 1<<62 + 12345, Ordinal: 77}
+	key := rpc.TokenKey(bytes.Repeat([]byte{9}, 32))
+	scope := rpc.Scope{Operation: "DescribeInvocations", Account: "1", Region: "cn-hangzhou", Filter: []string{"t-1"}}
+	place := orderly.Place{Seq: 1<<62 + 12345, Ordinal: 77}
 	sealed := key.Seal(scope, place)
 	if got, err := key.Open(scope, sealed); err != nil || got != place {
 		t.Fatalf("opened %v, %v, want %v", got, err, place)
@@ -42,13 +42,13 @@ func TestAlteredNextTokensAreRefused(t *testing.T) {
 
 // PG-3: nobody makes a token valid by altering one.
 func FuzzAlteredNextToken(f *testing.F) {
-	key := ecs.TokenKey(bytes.Repeat([]byte{9}, 32))
-	scope := ecs.Scope{Operation: "DescribeInvocationResults", Account: account, Region: region, Filter: store.ResultFilter{InvokeID: "t-1"}}
+	key := rpc.TokenKey(bytes.Repeat([]byte{9}, 32))
+	scope := rpc.Scope{Operation: "DescribeInvocationResults", Account: "1", Region: "cn-hangzhou", Filter: []string{"t-1"}}
 	f.Add(int64(1<<62), 7, 0, []byte("A"))
 	f.Add(int64(0), 0, 63, []byte("\n"))
 	f.Add(int64(-1), -1, 20, []byte("===="))
 	f.Fuzz(func(t *testing.T, seq int64, ordinal, at int, patch []byte) {
-		sealed := key.Seal(scope, store.Place{Seq: seq, Ordinal: ordinal})
+		sealed := key.Seal(scope, orderly.Place{Seq: seq, Ordinal: ordinal})
 		if at < 0 || at > len(sealed) {
 			return
 		}

@@ -1,4 +1,4 @@
-package ecs
+package rpc
 
 import (
 	"crypto/hmac"
@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 
 	"github.com/orderly-run/orderly"
-	"github.com/orderly-run/orderly/internal/store"
 )
 
 // A TokenKey seals the place where a list goes on into a NextToken, and opens only what it sealed
@@ -29,7 +28,7 @@ const placeSize = 16
 var tokenEncoding = base64.RawURLEncoding
 
 // Seal makes the token that goes on after a place.
-func (k TokenKey) Seal(s Scope, at store.Place) string {
+func (k TokenKey) Seal(s Scope, at orderly.Place) string {
 	raw := make([]byte, placeSize, placeSize+sha256.Size)
 	binary.BigEndian.PutUint64(raw, uint64(at.Seq))
 	binary.BigEndian.PutUint64(raw[8:], uint64(at.Ordinal))
@@ -38,16 +37,16 @@ func (k TokenKey) Seal(s Scope, at store.Place) string {
 
 // Open finds the place in a token, or NextTokenInvalid when it was not sealed with this key for
 // this scope.
-func (k TokenKey) Open(s Scope, token string) (store.Place, error) {
+func (k TokenKey) Open(s Scope, token string) (orderly.Place, error) {
 	raw, err := tokenEncoding.DecodeString(token)
 	if err != nil || len(raw) != placeSize+sha256.Size || len(token) != tokenEncoding.EncodedLen(len(raw)) {
-		return store.Place{}, orderly.NextTokenInvalid
+		return orderly.Place{}, orderly.NextTokenInvalid
 	}
 	place, mac := raw[:placeSize], raw[placeSize:]
 	if !hmac.Equal(mac, k.mac(s, place)) {
-		return store.Place{}, orderly.NextTokenInvalid
+		return orderly.Place{}, orderly.NextTokenInvalid
 	}
-	return store.Place{
+	return orderly.Place{
 		Seq:     int64(binary.BigEndian.Uint64(place)),
 		Ordinal: int(binary.BigEndian.Uint64(place[8:])),
 	}, nil
