@@ -25,6 +25,7 @@ type dialect struct {
 	forUpdate  string // ends a select whose rows will be changed
 	forShare   string // ends a select whose rows must not change until the commit
 	skipLocked string // ends a select of rows that somebody else may be working on
+	lateral    bool   // a join may ask for rows of the tables before it; without, tables are joined as they stand
 	alone      string // keeps other migrations away until the commit
 	collided   func(error) bool
 	taken      func(error) bool
@@ -154,7 +155,7 @@ func (db *DB) openPostgres(url string) error {
 	db.reads.SetMaxIdleConns(16)
 	db.writes = db.reads
 	db.dialect = dialect{
-		name: "postgres", each: eachTogether,
+		name: "postgres", lateral: true, each: eachTogether,
 		now:        `select (extract(epoch from clock_timestamp()) * 1000)::bigint`,
 		forUpdate:  ` for update`,
 		forShare:   ` for share`,

@@ -48,15 +48,15 @@ func (t *Tx) AddInvocation(v orderly.Invocation) error {
 		return err
 	}
 	c := v.Command
-	if _, err := t.exec(`insert into invocations (seq, id, account, region, status, legacy_status, building, next_due, finished, size, created,
+	if _, err := t.exec(`insert into invocations (seq, id, account, region, timed, status, legacy_status, building, next_due, finished, size, created,
 		command, command_name, command_description, command_type, content, working_dir, timeout, enable_parameter, launcher, keep_command,
 		parameters, repeat_mode, frequency, termination, username, password_name, container_id, container_name, resource_group,
 		delivery, wait_for_away, caller_key, source_ip)
-		values ($1, $2, $3, $4, '', '', 1, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`,
+		values ($1, $2, $3, $4, $30, '', '', 1, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`,
 		v.Seq, v.ID, v.Account, v.Region, v.Size, orderly.Millis(v.Created),
 		c.ID, c.Name, c.Description, c.Type, blob(c.Content), c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher, flag(v.KeepCommand),
 		string(params), v.Repeat, v.Frequency, v.Termination, v.Username, v.WindowsPasswordName, v.ContainerID, v.ContainerName, v.ResourceGroup,
-		v.Delivery.Milliseconds(), flag(v.WaitForAway), v.CallerKey, v.SourceIP); err != nil {
+		v.Delivery.Milliseconds(), flag(v.WaitForAway), v.CallerKey, v.SourceIP, flag(v.Repeat.Repeats())); err != nil {
 		return err
 	}
 	return t.addTags(TaggedInvocation, v.ID, v.Account, v.Region, v.Tags)
@@ -69,46 +69,37 @@ func (t *Tx) Built(seq int64, c orderly.Counts, mode orderly.RepeatMode, due tim
 	if c.Live() == 0 {
 		finished = orderly.Millis(t.Now)
 	}
-	n, err := t.exec(`update invocations set building = 0, status = $2, legacy_status = $3, next_due = $4, finished = $5 where seq = $1`,
-		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(due), finished)
-	if err == nil && n == 0 {
+	var account, region string
+	err := t.row(`update invocations set building = 0, status = $2, legacy_status = $3, next_due = $4, finished = $5 where seq = $1 returning account, region`,
+		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(due), finished).Scan(&account, &region)
+	if errors.Is(err, errNothing) {
 		err = ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`insert into counters (invocation, pending, scheduled, running, stopping, success, failed, broken, stopped, halted)
+	if _, err = t.exec(`insert into counters (invocation, pending, scheduled, running, stopping, success, failed, broken, stopped, halted)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		seq, c.Pending, c.Scheduled, c.Running, c.Stopping, c.Success, c.Failed, c.Broken, c.Stopped, c.Halted)
-	return err
+		seq, c.Pending, c.Scheduled, c.Running, c.Stopping, c.Success, c.Failed, c.Broken, c.Stopped, c.Halted); err != nil {
+		return err
+	}
+	if finished != 0 && mode.Repeats() {
+		if err := t.untimed(seq); err != nil {
+			return err
+		}
+	}
+	var r restanding
+	r.move(account, region, seq, nil, standings(c, mode))
+	return t.restand(r)
 }
 
-// DropUnbuilt removes invocations whose making was cut off before a time: nobody was told of them
-// and none of their tasks was sent. At most limit tasks go at once; it reports whether there is more.
-func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
-	var seq int64
-	var command string
-	err = t.row(`select seq, command from invocations where building = 1 and created < $1 limit 1`+t.db.dialect.skipLocked, orderly.Millis(before)).Scan(&seq, &command)
-	if errors.Is(err, errNothing) {
-		return false, nil
+// untimed notes that an invocation will not run again by itself (DI-3).
+func (t *Tx) untimed(seq int64) error {
+	if _, err := t.exec(`update invocations set timed = 0 where seq = $1`, seq); err != nil {
+		return err
 	}
-	if err != nil {
-		return false, err
-	}
-	n, err := t.exec(`delete from tasks where invocation = $1 and ordinal in (select ordinal from tasks where invocation = $1 limit $2)`, seq, limit)
-	if err != nil || n == int64(limit) {
-		return true, err
-	}
-	if _, err = t.exec(`delete from tags where kind = $1 and resource in (select id from invocations where seq = $2)`, TaggedInvocation, seq); err != nil {
-		return false, err
-	}
-	if _, err = t.exec(`delete from client_tokens where answer like (select '%' || id || '%' from invocations where seq = $1)`, seq); err != nil {
-		return false, err
-	}
-	if _, err = t.exec(`delete from invocations where seq = $1`, seq); err != nil {
-		return false, err
-	}
-	return true, t.DropUnkept([]string{command})
+	_, err := t.exec(`update tags set timed = 0 where kind = $1 and resource = (select id from invocations where seq = $2)`, TaggedInvocation, seq)
+	return err
 }
 
 // Building keeps DropUnbuilt off an invocation that is being made; ErrNotFound when it came first.
@@ -180,18 +171,19 @@ type Change struct {
 // tasks by their keys, invocations by their numbers, each by its counters first, then activity.
 func (t *Tx) Changed(changes []Change) error {
 	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.Seq, b.Seq) })
+	var r restanding
 	for _, c := range changes {
-		if err := t.changed(c); err != nil {
+		if err := t.changed(c, &r); err != nil {
 			return fmt.Errorf("count invocation %d: %w", c.Seq, err)
 		}
 	}
-	return nil
+	return t.restand(r)
 }
 
-func (t *Tx) changed(ch Change) error {
+func (t *Tx) changed(ch Change, r *restanding) error {
 	switch {
 	case ch.Delta != (orderly.Counts{}):
-		if err := t.recount(ch.Seq, ch.Delta); err != nil {
+		if err := t.recount(ch.Seq, ch.Delta, r); err != nil {
 			return err
 		}
 	case !ch.Due.IsZero():
@@ -207,7 +199,7 @@ func (t *Tx) changed(ch Change) error {
 	return err
 }
 
-func (t *Tx) recount(seq int64, d orderly.Counts) error {
+func (t *Tx) recount(seq int64, d orderly.Counts, r *restanding) error {
 	var c orderly.Counts
 	err := t.row(`update counters set pending = pending + $2, scheduled = scheduled + $3, running = running + $4, stopping = stopping + $5,
 		success = success + $6, failed = failed + $7, broken = broken + $8, stopped = stopped + $9, halted = halted + $10 where invocation = $1
@@ -217,30 +209,48 @@ func (t *Tx) recount(seq int64, d orderly.Counts) error {
 	if err != nil {
 		return err
 	}
-	return t.restate(seq, c)
+	o, err := t.outline(seq)
+	if err != nil {
+		return err
+	}
+	r.move(o.account, o.region, seq, standings(c.Sub(d), o.mode), standings(c, o.mode))
+	return t.restate(seq, c, o)
+}
+
+// An outline is what a change of an invocation's counts needs to know of it.
+type outline struct {
+	account, region, command string
+	mode                     orderly.RepeatMode
+	status                   orderly.Status
+	legacy                   orderly.LegacyStatus
+	finished                 int64
+}
+
+func (t *Tx) outline(seq int64) (o outline, err error) {
+	return o, t.row(`select account, region, command, repeat_mode, status, legacy_status, finished from invocations where seq = $1`, seq).
+		Scan(&o.account, &o.region, &o.command, &o.mode, &o.status, &o.legacy, &o.finished)
 }
 
 // restate writes an invocation's statuses where the counts say otherwise.
-func (t *Tx) restate(seq int64, c orderly.Counts) error {
-	var mode orderly.RepeatMode
-	var status, legacy, command string
-	var finished int64
-	if err := t.row(`select repeat_mode, status, legacy_status, finished, command from invocations where seq = $1`, seq).Scan(&mode, &status, &legacy, &finished, &command); err != nil {
-		return err
-	}
+func (t *Tx) restate(seq int64, c orderly.Counts, o outline) error {
 	ended := c.Live() == 0
-	if status == string(c.Status()) && legacy == string(c.LegacyStatus(mode)) && ended == (finished != 0) {
+	if o.status == c.Status() && o.legacy == c.LegacyStatus(o.mode) && ended == (o.finished != 0) {
 		return nil
 	}
 	if !ended {
-		_, err := t.exec(`update invocations set status = $2, legacy_status = $3 where seq = $1`, seq, c.Status(), c.LegacyStatus(mode))
+		_, err := t.exec(`update invocations set status = $2, legacy_status = $3 where seq = $1`, seq, c.Status(), c.LegacyStatus(o.mode))
 		return err
 	}
 	if _, err := t.exec(`update invocations set status = $2, legacy_status = $3, finished = $4, next_due = 0 where seq = $1`,
-		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(t.Now)); err != nil {
+		seq, c.Status(), c.LegacyStatus(o.mode), orderly.Millis(t.Now)); err != nil {
 		return err
 	}
-	return t.DropUnkept([]string{command})
+	if o.mode.Repeats() {
+		if err := t.untimed(seq); err != nil {
+			return err
+		}
+	}
+	return t.DropUnkept([]string{o.command})
 }
 
 // DueInvocations finds invocations with a task that fell due, earliest first, and keeps others off

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strings"
 
 	"github.com/orderly-run/orderly"
 )
@@ -17,89 +16,24 @@ type InvocationFilter struct {
 	Tags                                                                     []orderly.Tag
 }
 
-// live is the condition that an invocation is unfinished.
-const live = `v.status in ('Pending', 'Scheduled', 'Running', 'Stopping')`
-
-const repeats = `v.repeat_mode in ('Period', 'NextRebootOnly', 'EveryReboot')`
-
-func (f InvocationFilter) where() where {
-	var w where
-	w.add("v.building = 0")
-	w.add("v.account = ?", f.Account)
-	w.add("v.region = ?", f.Region)
-	w.eq("v.id", f.ID)
-	w.eq("v.command", f.CommandID)
-	w.eq("v.command_name", f.CommandName)
-	w.eq("v.command_type", f.CommandType)
-	w.eq("v.resource_group", f.ResourceGroup)
-	w.eq("v.repeat_mode", f.Repeat)
-	w.tagged(TaggedInvocation, "v.id", f.Tags)
-	if f.Timed != nil && *f.Timed {
-		w.add(repeats + " and " + live)
-	} else if f.Timed != nil {
-		w.add("not (" + repeats + " and " + live + ")")
-	}
-	switch {
-	case f.Instance != "":
-		w.onInstance(f.Instance, f.Status)
-	case f.Status != "":
-		w.add("(v.status = ? or v.legacy_status = ?)", f.Status, f.Status)
-	}
-	return w
-}
-
-// onInstance admits invocations with a task on an instance, in a status of either vocabulary.
-func (w *where) onInstance(instance, status string) {
-	if status == "" {
-		w.add("exists (select 1 from tasks t where t.instance = ? and t.invocation = v.seq)", instance)
-		return
-	}
-	w.add("exists (select 1 from tasks t where t.instance = ? and t.invocation = v.seq and ("+taskStatus(status)+"))", instance)
-}
-
-// taskStatus is the condition that a task shows a status of either vocabulary (rules LG-1, LG-2,
-// DR-3). The text is one of ours or is replaced by a condition that nothing meets.
-func taskStatus(status string) string {
-	once, stopped := map[orderly.LegacyStatus][]string{}, map[orderly.LegacyStatus][]string{}
-	alone := map[orderly.LegacyStatus][]string{}
-	for _, s := range orderly.States {
-		q := "'" + string(s) + "'"
-		l := s.LegacyStatus(orderly.Once, false)
-		once[l] = append(once[l], q)
-		l = s.LegacyStatus(orderly.Period, false)
-		alone[l] = append(alone[l], q)
-		l = s.LegacyStatus(orderly.Period, true)
-		stopped[l] = append(stopped[l], q)
-	}
-	conds := []string{"1 = 0"}
-	if s, ok := orderly.ParseState(status); ok {
-		conds = append(conds, "t.state = '"+string(s)+"'")
-	}
-	add := func(when string, states []string) {
-		if len(states) > 0 {
-			conds = append(conds, "("+when+" and t.state in ("+strings.Join(states, ", ")+"))")
-		}
-	}
-	l := orderly.LegacyStatus(status)
-	add("not "+repeats, once[l])
-	add(repeats+" and t.stopped = 0", alone[l])
-	add(repeats+" and t.stopped > 0", stopped[l])
-	return strings.Join(conds, " or ")
-}
-
 // Invocations lists invocations, newest first, and counts all that match.
 func (db *DB) Invocations(ctx context.Context, f InvocationFilter, p Page) ([]orderly.Invocation, int, error) {
-	w := f.where()
-	total, err := db.count(ctx, "invocations v", w)
+	l := f.list()
+	s, err := db.survey(ctx, l)
 	if err != nil {
 		return nil, 0, err
 	}
-	rows, err := db.page(ctx, `select `+invocationColumns+`, `+counterColumns+` from `+invocationRows, "v.seq", w, p)
+	var w where
+	q := ""
+	q, w.args = l.walk(&db.dialect, s.page(p))
+	w.add("v.seq = w.seq and v.account = ? and v.region = ?", f.Account, f.Region)
+	rows, err := db.reads.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from (`+q+`) w cross join `+invocationRows+w.String()+
+		` order by v.seq desc`, w.args...)
 	list, err := collect(rows, err, func(r *sql.Rows) (orderly.Invocation, error) { return scanInvocation(r) })
 	if err != nil {
 		return nil, 0, err
 	}
-	return list, total, db.tagInvocations(ctx, list)
+	return list, s.total, db.tagInvocations(ctx, list)
 }
 
 func (db *DB) tagInvocations(ctx context.Context, list []orderly.Invocation) error {
@@ -123,13 +57,11 @@ func (db *DB) TasksOf(ctx context.Context, seqs []int64, instance string, limit 
 		return found, nil
 	}
 	var w where
-	w.add("t.invocation in (" + join(seqs) + ")")
-	w.add("t.ordinal < ?", limit)
-	w.eq("t.instance", instance)
+	among(&w, "t.invocation", seqs)
 	if instance != "" {
-		w = where{}
 		w.add("t.instance = ?", instance)
-		w.add("t.invocation in (" + join(seqs) + ")")
+	} else {
+		w.add("t.ordinal < ?", limit)
 	}
 	what := "''"
 	if output {
@@ -166,54 +98,39 @@ type Result struct {
 	Of orderly.Invocation
 }
 
-func (f ResultFilter) where() where {
-	var w where
-	w.add("v.building = 0")
-	w.add("v.account = ?", f.Account)
-	w.add("v.region = ?", f.Region)
-	w.eq("v.id", f.InvokeID)
-	w.eq("v.command", f.CommandID)
-	w.eq("t.instance", f.Instance)
-	w.eq("v.resource_group", f.ResourceGroup)
-	w.eq("t.state", f.State)
-	if f.Record != "" {
-		w.add("(" + taskStatus(f.Record) + ")")
-	}
-	w.tagged(TaggedInvocation, "v.id", f.Tags)
-	return w
-}
-
 // Results lists tasks with their outputs, those of newer invocations first and those of one in the
 // order of its targets (rule PG-1), and counts all that match.
 func (db *DB) Results(ctx context.Context, f ResultFilter, p Page) ([]Result, int, error) {
-	w := f.where()
-	total, err := db.count(ctx, `invocations v join tasks t on t.invocation = v.seq`, w)
+	l := f.list()
+	s, err := db.survey(ctx, l)
 	if err != nil {
 		return nil, 0, err
 	}
-	if p.After != (Place{}) {
-		w.add("(v.seq < ? or v.seq = ? and t.ordinal > ?)", p.After.Seq, p.After.Seq, p.After.Ordinal)
+	q, args := l.walk(&db.dialect, s.page(p))
+	for try := 1; ; try++ {
+		rows, err := db.reads.QueryContext(ctx, `select `+taskColumns+`, t.output from (`+q+`) w cross join tasks t
+			where t.invocation = w.seq and t.ordinal = w.ordinal order by t.invocation desc, t.ordinal`, args...)
+		tasks, err := collect(rows, err, scanTask)
+		if err != nil {
+			return nil, 0, err
+		}
+		list, err := db.withInvocations(ctx, tasks)
+		if err != nil || len(list) == len(tasks) || try == retries {
+			return list, s.total, err
+		}
 	}
-	q := `select ` + taskColumns + `, t.output from invocations v join tasks t on t.invocation = v.seq` + w.String() +
-		` order by v.seq desc, t.ordinal limit ` + w.arg(p.Limit) + ` offset ` + w.arg(p.Offset)
-	rows, err := db.reads.QueryContext(ctx, q, w.args...)
-	tasks, err := collect(rows, err, scanTask)
-	if err != nil {
-		return nil, 0, err
-	}
-	list, err := db.withInvocations(ctx, tasks)
-	return list, total, err
 }
 
+// withInvocations gives tasks their invocations, leaving out those whose invocation was removed
+// meanwhile.
 func (db *DB) withInvocations(ctx context.Context, tasks []orderly.Task) ([]Result, error) {
 	if len(tasks) == 0 {
 		return nil, nil
 	}
-	seqs := make([]int64, len(tasks))
-	for i := range tasks {
-		seqs[i] = tasks[i].Invocation
-	}
-	rows, err := db.reads.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+` where v.seq in (`+join(seqs)+`)`)
+	var w where
+	w.add("v.building = 0")
+	among(&w, "v.seq", invocationsOf(tasks))
+	rows, err := db.reads.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+w.String(), w.args...)
 	of, err := collect(rows, err, func(r *sql.Rows) (orderly.Invocation, error) { return scanInvocation(r) })
 	if err != nil {
 		return nil, err
@@ -225,11 +142,24 @@ func (db *DB) withInvocations(ctx context.Context, tasks []orderly.Task) ([]Resu
 	for _, v := range of {
 		bySeq[v.Seq] = v
 	}
-	list := make([]Result, len(tasks))
-	for i := range tasks {
-		list[i] = Result{tasks[i], bySeq[tasks[i].Invocation]}
+	var list []Result
+	for _, t := range tasks {
+		if v, ok := bySeq[t.Invocation]; ok {
+			list = append(list, Result{t, v})
+		}
 	}
 	return list, nil
+}
+
+// invocationsOf lists the numbers of tasks' invocations, each once; tasks of one stand together.
+func invocationsOf(tasks []orderly.Task) []int64 {
+	var seqs []int64
+	for i := range tasks {
+		if n := len(seqs); n == 0 || seqs[n-1] != tasks[i].Invocation {
+			seqs = append(seqs, tasks[i].Invocation)
+		}
+	}
+	return seqs
 }
 
 // LateResults lists the ends that were reported after the tasks of an invocation had ended, oldest

@@ -36,6 +36,7 @@ func taskIn(t *testing.T, db *store.DB, mode orderly.RepeatMode, s orderly.State
 // either vocabulary.
 func TestStatusFiltersAgreeWithWhatIsShown(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
+		addInstances(t, db, false, "mi-1")
 		type shown struct {
 			id               string
 			aggregate, state string
@@ -105,11 +106,12 @@ func TestStatusFiltersAgreeWithWhatIsShown(t *testing.T) {
 
 func TestInvocationIsFoundByEveryFilter(t *testing.T) { // DI-1, DI-2, DI-7
 	each(t, func(t *testing.T, db *store.DB) {
+		addInstances(t, db, false, "mi-1", "mi-2")
 		v := addInvocation(t, db, []string{"mi-1", "mi-2"}, func(v *orderly.Invocation) {
 			v.Command.ID, v.Command.Name, v.ResourceGroup, v.Tags = "c-9", "Web", "rg-9", []orderly.Tag{{Key: "a", Value: "1"}, {Key: "b"}}
 		})
 		addInvocation(t, db, []string{"mi-1"}, func(v *orderly.Invocation) { v.Command.Type, v.Repeat = orderly.RunBatScript, orderly.Period })
-		addInvocation(t, db, []string{"mi-2"}, func(v *orderly.Invocation) { v.Account = "2" })
+		addInvocation(t, db, []string{"mi-3"}, func(v *orderly.Invocation) { v.Account = "2" })
 		for i, f := range []store.InvocationFilter{
 			{ID: v.ID}, {CommandID: "c-9"}, {CommandName: "Web"}, {CommandType: "RunShellScript"}, {Instance: "mi-2"}, {ResourceGroup: "rg-9"},
 			{Repeat: "Once"}, {Tags: []orderly.Tag{{Key: "b"}}}, {Tags: v.Tags},

@@ -82,9 +82,7 @@ func (t *Tx) SetTags(r Resources, tags []orderly.Tag) error {
 			rows = append(rows, []any{r.Kind, id, g.Key, g.Value, r.Account, r.Region})
 		}
 	}
-	err := t.each(`insert into tags (kind, resource, name, value, account, region) values ($1, $2, $3, $4, $5, $6)
-		on conflict (kind, resource, name) do update set value = excluded.value`, rows)
-	return err
+	return t.each(addTag+` on conflict (kind, resource, name) do update set value = excluded.value`, rows)
 }
 
 // DropTags takes the tags with some keys, or without keys all of them, from each of the resources.

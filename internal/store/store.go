@@ -37,6 +37,7 @@ type DB struct {
 	seqMu   sync.Mutex
 	lastSeq int64
 	box     *box
+	marks   marks
 }
 
 // Options are how a database is opened.

@@ -14,9 +14,13 @@ func (t *Tx) addTags(kind Kind, resource, account, region string, tags []orderly
 	for i, g := range tags {
 		rows[i] = []any{kind, resource, g.Key, g.Value, account, region}
 	}
-	err := t.each(`insert into tags (kind, resource, name, value, account, region) values ($1, $2, $3, $4, $5, $6)`, rows)
-	return err
+	return t.each(addTag, rows)
 }
+
+// addTag adds a tag; one of an invocation knows what invocations are listed by.
+const addTag = `insert into tags (kind, resource, name, value, account, region, seq, timed) values ($1, $2, $3, $4, $5, $6,
+	coalesce((select v.seq from invocations v where v.id = $2 and $1 = 'invocation'), 0),
+	coalesce((select v.timed from invocations v where v.id = $2 and $1 = 'invocation'), 0))`
 
 // tagsOf finds the tags of resources of one kind, by resource.
 func (db *DB) tagsOf(ctx context.Context, kind Kind, ids []string) (map[string][]orderly.Tag, error) {
@@ -77,7 +81,10 @@ func (w *where) eq(column, value string) {
 	}
 }
 
-func (w *where) in(column string, values []string) {
+func (w *where) in(column string, values []string) { among(w, column, values) }
+
+// among adds the condition that a column has one of some values.
+func among[T any](w *where, column string, values []T) {
 	args := make([]any, len(values))
 	for i, v := range values {
 		args[i] = v

@@ -53,7 +53,10 @@ func (t *Tx) AddTasks(tasks []orderly.Task) error {
 	err := t.each(`insert into tasks (invocation, ordinal, instance, live, state, error_code, incarnation, boot, sent, sends, confirmed, asked, due,
 		created, started, stopped, finished, updated, exit_code, repeats, report, total, output, version)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, 0, 0, $13, $14, null, 0, 0, 0, '', $15)`, rows)
-	return err
+	if err != nil {
+		return err
+	}
+	return t.mark(tasks)
 }
 
 // Tasks finds tasks by their keys, for a change, in the order of keys.
@@ -160,6 +163,9 @@ func (t *Tx) SaveTasks(tasks []orderly.Task) error {
 		return err
 	}
 	if err := t.each(q+` where invocation = $1 and ordinal = $2`, quiet); err != nil {
+		return err
+	}
+	if err := t.mark(tasks); err != nil {
 		return err
 	}
 	return t.saveRuns(tasks)

@@ -1,0 +1,301 @@
+package store
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/orderly-run/orderly"
+)
+
+// listed is the range of an index on invocations that has those of an owner, by one more column or
+// in all.
+func listed(account, region, column string, value any) list {
+	l := list{seq: "v.seq"}
+	l.then(step{table: "invocations v"})
+	l.add(l.first(), "v.account = ?", account)
+	l.add(l.first(), "v.region = ?", region)
+	l.add(l.first(), "v.building = 0")
+	if column != "" {
+		l.add(l.first(), column+" = ?", value)
+	}
+	return l
+}
+
+// tagged is the range of the index on tags that has the invocations with one.
+func tagged(account, region string, g orderly.Tag) list {
+	l := list{seq: "g.seq"}
+	l.then(step{table: "tags g"})
+	l.add(l.first(), "g.account = ?", account)
+	l.add(l.first(), "g.region = ?", region)
+	l.add(l.first(), "g.kind = 'invocation'")
+	l.add(l.first(), "g.name = ? and g.value = ?", g.Key, g.Value)
+	l.visible()
+	return l
+}
+
+// onInstance is the range of the index on tasks that has those of an instance of an owner.
+func onInstance(account, region, instance string) list {
+	l := list{seq: "t.invocation"}
+	l.then(step{table: "tasks t"})
+	l.add(l.first(), "t.instance = ?", instance)
+	l.add(l.first(), "exists (select 1 from instances i where i.id = ? and i.account = ? and i.region = ?)", instance, account, region)
+	l.visible()
+	return l
+}
+
+// standing is the range of standings that has the invocations found by one.
+func (s standing) list(account, region string) list {
+	l := list{seq: "s.seq"}
+	l.then(step{table: "standings s"})
+	l.add(l.first(), "s.account = ?", account)
+	l.add(l.first(), "s.region = ?", region)
+	l.add(l.first(), "s.kind = ? and s.value = ?", s.kind, s.value)
+	l.visible()
+	return l
+}
+
+// visible leaves out what is being made or removed.
+func (l *list) visible() {
+	l.add(l.first(), l.seq+" not in (select h.seq from invocations h where h.building > 0)")
+}
+
+// also admits invocations with a value in a column, of those in the list; "" admits all. The column is
+// written so that no index is chosen by it.
+func (l *list) also(column, value string) {
+	if value == "" {
+		return
+	}
+	l.invocations()
+	l.add(l.last(), "v."+column+" || '' = ?", value)
+}
+
+// invocations makes invocations the last step.
+func (l *list) invocations() {
+	if l.last().alias() == "v" {
+		return
+	}
+	l.then(step{table: "invocations v", keep: "v.*"})
+	l.add(l.last(), "v.seq = "+l.seq)
+}
+
+// carrying admits invocations that carry tags.
+func (l *list) carrying(account, region string, tags []orderly.Tag) {
+	for _, g := range tags {
+		l.add(l.first(), "exists (select 1 from tags e where e.account = ? and e.region = ? and e.kind = 'invocation' and e.name = ? and e.value = ? and e.seq = "+l.seq+")",
+			account, region, g.Key, g.Value)
+	}
+}
+
+// list is where the invocations that f admits are found: by what is likely to admit the fewest.
+func (f InvocationFilter) list() list {
+	var l list
+	settled := f.Status == "" && f.Timed == nil && len(f.Tags) == 0
+	by := func(column string, value *string) {
+		l = listed(f.Account, f.Region, column, *value)
+		*value = ""
+	}
+	switch status := f.Status; {
+	case f.ID != "":
+		by("v.id", &f.ID)
+	case f.Instance != "":
+		l = onInstance(f.Account, f.Region, f.Instance)
+		l.showing(status)
+		f.Instance, f.Status = "", ""
+	case len(f.Tags) > 0:
+		l = tagged(f.Account, f.Region, f.Tags[0])
+		l.timed("g", f.Timed)
+		f.Tags, f.Timed = f.Tags[1:], nil
+	case f.CommandID != "":
+		by("v.command", &f.CommandID)
+	case f.CommandName != "":
+		by("v.command_name", &f.CommandName)
+	case status != "":
+		l = standing{shows, status}.list(f.Account, f.Region)
+		f.Status = ""
+	case f.ResourceGroup != "":
+		by("v.resource_group", &f.ResourceGroup)
+		l.add(l.first(), "v.resource_group <> ''")
+	case f.Timed != nil && *f.Timed:
+		l = listed(f.Account, f.Region, "v.timed", flag(true))
+		f.Timed = nil
+	case f.Repeat != "":
+		by("v.repeat_mode", &f.Repeat)
+	case f.CommandType != "":
+		by("v.command_type", &f.CommandType)
+	case f.Timed != nil:
+		l = listed(f.Account, f.Region, "v.timed", flag(false))
+		f.Timed = nil
+	default:
+		l = listed(f.Account, f.Region, "", "")
+	}
+	f.rest(&l)
+	l.settled = settled
+	return l
+}
+
+// rest adds the conditions that no index was chosen by.
+func (f InvocationFilter) rest(l *list) {
+	l.also("id", f.ID)
+	l.also("command", f.CommandID)
+	l.also("command_name", f.CommandName)
+	l.also("command_type", f.CommandType)
+	l.also("resource_group", f.ResourceGroup)
+	l.also("repeat_mode", f.Repeat)
+	if f.Timed != nil {
+		l.invocations()
+		l.timed("v", f.Timed)
+	}
+	l.carrying(f.Account, f.Region, f.Tags)
+	switch {
+	case f.Instance != "":
+		state, full := taskStatus(f.Status)
+		l.add(l.first(), "exists (select 1 from tasks t where t.instance = ? and t.invocation = v.seq and "+state+" and "+full+")", f.Instance)
+	case f.Status != "":
+		l.invocations()
+		l.add(l.last(), "(v.status = ? or v.legacy_status = ?)", f.Status, f.Status)
+	}
+}
+
+// timed admits invocations that will run again by themselves, or those that will not (rule DI-3). As in
+// also, no index is chosen by it.
+func (l *list) timed(alias string, timed *bool) {
+	if timed != nil {
+		l.add(l.last(), "+"+alias+".timed = ?", flag(*timed))
+	}
+}
+
+// showing admits tasks that show a status of either vocabulary, "" admits all.
+func (l *list) showing(status string) {
+	state, full := taskStatus(status)
+	l.add(l.last(), state)
+	if full != always {
+		l.invocations()
+		l.add(l.last(), full)
+	}
+}
+
+const (
+	always  = "1 = 1"
+	repeats = `v.repeat_mode in ('Period', 'NextRebootOnly', 'EveryReboot')`
+)
+
+// taskStatus is the condition that a task shows a status of either vocabulary (rules LG-1, LG-2, DR-3),
+// "" admits all: one on its state, and one that minds how its invocation repeats and whether it was
+// stopped, which is always true when the state tells.
+func taskStatus(status string) (state, full string) {
+	if status == "" {
+		return always, always
+	}
+	var any, once, alone, stopped []string
+	for _, s := range orderly.States {
+		q := "'" + string(s) + "'"
+		shown := func(m orderly.RepeatMode, stopped bool) bool {
+			return string(s) == status || string(s.LegacyStatus(m, stopped)) == status
+		}
+		for _, c := range []struct {
+			found bool
+			in    *[]string
+		}{{shown(orderly.Once, false), &once}, {shown(orderly.Period, false), &alone}, {shown(orderly.Period, true), &stopped}} {
+			if c.found {
+				*c.in = append(*c.in, q)
+			}
+			if c.found && !slices.Contains(any, q) {
+				any = append(any, q)
+			}
+		}
+	}
+	if slices.Equal(once, alone) && slices.Equal(once, stopped) {
+		return stateIn(any), always
+	}
+	return stateIn(any), "(not " + repeats + " and " + stateIn(once) +
+		" or " + repeats + " and t.stopped = 0 and " + stateIn(alone) +
+		" or " + repeats + " and t.stopped > 0 and " + stateIn(stopped) + ")"
+}
+
+// stateIn is the condition that a task is in one of some states, as they are written in SQL.
+func stateIn(states []string) string {
+	if len(states) == 0 {
+		return "1 = 0"
+	}
+	return "t.state in (" + strings.Join(states, ", ") + ")"
+}
+
+// list is where the tasks that f admits are found.
+func (f ResultFilter) list() list {
+	settled := f.Record == "" && f.State == "" && len(f.Tags) == 0
+	l, f := f.source()
+	l.also("command", f.CommandID)
+	l.also("resource_group", f.ResourceGroup)
+	l.carrying(f.Account, f.Region, f.Tags)
+	f.tasks(&l)
+	l.settled = settled
+	return l
+}
+
+// tasks admits the tasks of the invocations in the list, or those in it.
+func (f ResultFilter) tasks(l *list) {
+	state, full := taskStatus(f.Record)
+	if full != always {
+		l.invocations()
+	}
+	t := l.first()
+	if t.alias() != "t" {
+		l.then(step{table: "tasks t", keep: "t.ordinal", order: "t.ordinal"})
+		t = l.last()
+		l.add(t, "t.invocation = "+l.seq)
+	}
+	l.ordinal = "t.ordinal"
+	if f.Instance != "" {
+		l.add(t, "t.instance = ?", f.Instance)
+	}
+	if f.State != "" {
+		l.add(t, "t.state = ?", f.State)
+	}
+	l.add(t, state)
+	l.add(l.last(), full)
+}
+
+// source is where the invocations, or with an instance the tasks, that f admits are found: by what is
+// likely to admit the fewest; and f without that.
+func (f ResultFilter) source() (list, ResultFilter) {
+	found, rare := f.standing()
+	switch {
+	case f.InvokeID != "":
+		return listed(f.Account, f.Region, "v.id", f.InvokeID), f
+	case f.Instance != "":
+		l := onInstance(f.Account, f.Region, f.Instance)
+		f.Instance = ""
+		return l, f
+	case rare || found != standing{} && f.CommandID == "" && f.ResourceGroup == "" && len(f.Tags) == 0:
+		return found.list(f.Account, f.Region), f
+	case len(f.Tags) > 0:
+		l := tagged(f.Account, f.Region, f.Tags[0])
+		f.Tags = f.Tags[1:]
+		return l, f
+	case f.CommandID != "":
+		l := listed(f.Account, f.Region, "v.command", f.CommandID)
+		f.CommandID = ""
+		return l, f
+	case f.ResourceGroup != "":
+		l := listed(f.Account, f.Region, "v.resource_group", f.ResourceGroup)
+		l.add(l.first(), "v.resource_group <> ''")
+		f.ResourceGroup = ""
+		return l, f
+	}
+	return listed(f.Account, f.Region, "", ""), f
+}
+
+// standing is the standing that invocations with such tasks have, none when f admits any status; rare
+// says that few are likely to have it.
+func (f ResultFilter) standing() (s standing, rare bool) {
+	switch {
+	case f.State != "":
+		s = standing{holds, f.State}
+	case f.Record == string(orderly.LegacyRunning) || f.Record == string(orderly.LegacyFinished) ||
+		f.Record == string(orderly.LegacyFailed) || f.Record == string(orderly.LegacyStopped):
+		s = standing{records, f.Record}
+	case f.Record != "":
+		s = standing{holds, f.Record}
+	}
+	return s, s != standing{} && s.value != string(orderly.Success) && s.value != string(orderly.LegacyFinished)
+}

@@ -1,0 +1,129 @@
+package store_test
+
+import (
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orderly-run/orderly/internal/pgtest"
+)
+
+// What describe operations search by is the same for rows that were there before it as for new ones.
+func TestMigrationFindsOldInvocations(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	eachURL(t, func(t *testing.T, url string) {
+		p := &past{t: t, db: open(t, url), rnd: rnd}
+		p.make(p.db.Now().Add(-time.Hour), 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 30)
+		p.move(p.made...)
+		old := t.TempDir() + "/old.db"
+		if strings.HasPrefix(url, "postgres") {
+			old = pgtest.DSN(t)
+		}
+		from, to := raw(t, url), raw(t, old)
+		before(t, to, "003")
+		for _, table := range []string{"invocations", "tasks", "counters", "tags"} {
+			copyRows(t, from, to, table)
+		}
+		open(t, old)
+		for _, q := range []string{
+			`select account, region, kind, value, seq from standings order by account, region, kind, value, seq`,
+			`select seq, timed from invocations order by seq`,
+			`select resource, name, value, seq, timed from tags order by resource, name`,
+		} {
+			if d := cmp.Diff(rows(t, from, q), rows(t, to, q)); d != "" {
+				t.Errorf("%s (-kept +filled)\n%s", q, d)
+			}
+		}
+	})
+}
+
+// before brings an empty database to the version before a file of the schema.
+func before(t *testing.T, db *sql.DB, file string) {
+	t.Helper()
+	files, err := os.ReadDir("schema")
+	must(t, err)
+	exec(t, db, `create table schema_version (version bigint not null)`)
+	for i, f := range files {
+		if f.Name() >= file {
+			return
+		}
+		text, err := os.ReadFile("schema/" + f.Name())
+		must(t, err)
+		var code strings.Builder
+		for line := range strings.Lines(string(text)) {
+			line, _, _ = strings.Cut(line, "--")
+			code.WriteString(line + "\n")
+		}
+		for q := range strings.SplitSeq(code.String(), ";") {
+			if strings.TrimSpace(q) != "" {
+				exec(t, db, q)
+			}
+		}
+		exec(t, db, fmt.Sprintf(`insert into schema_version (version) values (%d)`, i+1))
+	}
+}
+
+func exec(t *testing.T, db *sql.DB, q string, args ...any) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), q, args...); err != nil {
+		t.Fatalf("%s: %v", q, err)
+	}
+}
+
+// copyRows copies those columns of a table that both databases have.
+func copyRows(t *testing.T, from, to *sql.DB, table string) {
+	t.Helper()
+	columns := columnsOf(t, to, table)
+	marks := make([]string, len(columns))
+	for i := range marks {
+		marks[i] = fmt.Sprintf("$%d", i+1)
+	}
+	names := strings.Join(columns, ", ")
+	for _, row := range rows(t, from, `select `+names+` from `+table) {
+		exec(t, to, `insert into `+table+` (`+names+`) values (`+strings.Join(marks, ", ")+`)`, row...)
+	}
+}
+
+func columnsOf(t *testing.T, db *sql.DB, table string) []string {
+	t.Helper()
+	r, err := db.QueryContext(t.Context(), `select * from `+table+` where 1 = 0`)
+	must(t, err)
+	defer r.Close()
+	columns, err := r.Columns()
+	must(t, err)
+	must(t, r.Err())
+	return columns
+}
+
+// rows are all rows of a query.
+func rows(t *testing.T, db *sql.DB, q string) (list [][]any) {
+	t.Helper()
+	r, err := db.QueryContext(t.Context(), q)
+	must(t, err)
+	defer r.Close()
+	columns, err := r.Columns()
+	must(t, err)
+	for r.Next() {
+		row := make([]any, len(columns))
+		places := make([]any, len(columns))
+		for i := range row {
+			places[i] = &row[i]
+		}
+		must(t, r.Scan(places...))
+		for i, v := range row {
+			if b, ok := v.([]byte); ok {
+				row[i] = slices.Clone(b)
+			}
+		}
+		list = append(list, row)
+	}
+	must(t, r.Err())
+	return list
+}

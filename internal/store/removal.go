@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/orderly-run/orderly"
+)
+
+// What the column building says of an invocation that nobody sees.
+const (
+	beingMade    = 1
+	beingRemoved = 2
+)
+
+// An Owner is an account in a region.
+type Owner struct{ Account, Region string }
+
+// Owners lists who has invocations.
+func (db *DB) Owners(ctx context.Context) ([]Owner, error) {
+	var list []Owner
+	for last := (Owner{}); ; list = append(list, last) { // each step is one look into the index
+		err := db.reads.QueryRowContext(ctx, `select account, region from invocations where building = 0 and (account, region) > ($1, $2)
+			order by account, region limit 1`, last.Account, last.Region).Scan(&last.Account, &last.Region)
+		if errors.Is(err, sql.ErrNoRows) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// A Retention is how long invocations that have ended are kept, and how many of one owner.
+type Retention struct {
+	Before  time.Time // those that ended earlier go
+	Records int       // beyond this many in all, those that ended first go
+}
+
+// Retire hides invocations of an owner that are kept no longer, those that ended first and at most
+// limit, so that DropRetired removes them; it reports whether it found any. Live ones stay (rule RET-1).
+func (t *Tx) Retire(o Owner, r Retention, limit int) (found bool, err error) {
+	rows, err := t.query(`select seq from invocations where account = $1 and region = $2 and building = 0 and finished > 0 and finished < $3
+		order by finished, seq limit $4`, o.Account, o.Region, orderly.Millis(r.Before), limit)
+	seqs, err := collect(rows, err, scanSeq)
+	if err != nil {
+		return false, err
+	}
+	if len(seqs) == 0 {
+		if seqs, err = t.surplus(o, r.Records, limit); err != nil {
+			return false, err
+		}
+	}
+	for _, seq := range seqs {
+		if err := t.retire(seq); err != nil {
+			return false, err
+		}
+	}
+	return len(seqs) > 0, nil
+}
+
+// surplus finds the ended invocations by which an owner has more than records, those that ended first
+// and at most limit. It counts and finds in one statement: of two servers none goes by a count from
+// before the other's commit.
+func (t *Tx) surplus(o Owner, records, limit int) ([]int64, error) {
+	rows, err := t.query(`select seq from invocations where account = $1 and region = $2 and building = 0 and finished > 0
+		order by finished, seq limit (select case when count(*) > $3 then count(*) - $3 else 0 end from
+			(select 1 from invocations where account = $1 and region = $2 and building = 0 limit $4) counted)`,
+		o.Account, o.Region, records, records+limit)
+	return collect(rows, err, scanSeq)
+}
+
+func scanSeq(r *sql.Rows) (seq int64, err error) { return seq, r.Scan(&seq) }
+
+// retire hides one invocation, unless somebody else has.
+func (t *Tx) retire(seq int64) error {
+	var o Owner
+	err := t.row(`update invocations set building = $2 where seq = $1 and building = 0 returning account, region`, seq, beingRemoved).Scan(&o.Account, &o.Region)
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.unstand(o.Account, o.Region, seq)
+}
+
+// DropRetired removes what Retire has hidden, about limit rows at once; it reports whether there is
+// more.
+func (t *Tx) DropRetired(limit int) (more bool, err error) {
+	rows, err := t.query(`select seq, id, account, region, command from invocations where building > 0 and building = $1 order by seq limit $2`+
+		t.db.dialect.skipLocked, beingRemoved, limit)
+	list, err := collect(rows, err, func(r *sql.Rows) (h hidden, err error) {
+		return h, r.Scan(&h.seq, &h.id, &h.account, &h.region, &h.command)
+	})
+	for _, h := range list {
+		var gone bool
+		if limit, gone, err = t.drop(h, limit); err != nil || !gone || limit <= 0 {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// DropUnbuilt removes invocations whose making was cut off before a time: nobody was told of them
+// and none of their tasks was sent. At most limit rows go at once; it reports whether there is more.
+func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
+	var h hidden
+	err = t.row(`select seq, id, account, region, command from invocations where building = 1 and created < $1 limit 1`+t.db.dialect.skipLocked, orderly.Millis(before)).
+		Scan(&h.seq, &h.id, &h.account, &h.region, &h.command)
+	if errors.Is(err, errNothing) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, gone, err := t.drop(h, limit)
+	if err != nil || !gone {
+		return true, err
+	}
+	_, err = t.exec(`delete from client_tokens where answer like '%' || $1 || '%'`, h.id)
+	return true, err
+}
+
+// A hidden invocation is one that nobody sees.
+type hidden struct {
+	seq                          int64
+	id, account, region, command string
+}
+
+// parts are the tables with rows of an invocation, each with the columns that tell these apart.
+var parts = []struct{ table, key string }{
+	{"tasks", "ordinal"},
+	{"late_results", "ordinal, report"},
+	{"runs", "ordinal, run"},
+}
+
+// drop removes rows of a hidden invocation, at most limit, and itself when none is left; left is what
+// remains of the limit.
+func (t *Tx) drop(h hidden, limit int) (left int, gone bool, err error) {
+	for _, p := range parts {
+		n, err := t.exec(`delete from `+p.table+` where invocation = $1 and (`+p.key+`) in
+			(select `+p.key+` from `+p.table+` where invocation = $1 limit $2)`, h.seq, limit)
+		if err != nil || n >= int64(limit) {
+			return 0, false, err
+		}
+		limit -= int(n)
+	}
+	if err := t.unstand(h.account, h.region, h.seq); err != nil {
+		return 0, false, err
+	}
+	for _, q := range []string{`delete from counters where invocation = $1`, `delete from invocations where seq = $1`} {
+		if _, err := t.exec(q, h.seq); err != nil {
+			return 0, false, err
+		}
+	}
+	if _, err := t.exec(`delete from tags where kind = $1 and resource = $2`, TaggedInvocation, h.id); err != nil {
+		return 0, false, err
+	}
+	return limit - 1, true, t.DropUnkept([]string{h.command})
+}
