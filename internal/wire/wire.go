@@ -160,8 +160,8 @@ type Run struct {
 	Incarnation string          `json:"inc"`
 	Boot        string          `json:"boot"`
 	Allowance   int64           `json:"allow,omitempty"` // ms left to take it up; 0 for no limit, below 0 over
-	Job         json.RawMessage `json:"job"`
-	Plan        *Plan           `json:"plan,omitempty"` // nil for a task that runs once, at once
+	Plan        *Plan           `json:"plan,omitempty"`  // nil for a task that runs once, at once
+	Job         json.RawMessage `json:"job"`             // stands last, for EncodeRun
 }
 
 // A Plan says when a task runs that does not just run once, at once.

@@ -119,9 +119,20 @@ func messages() []message {
 		report("report-silent", wire.Snapshot{ // no output, and an exit code of 0 is not none
 			Number: wire.EndNumber, State: orderly.Success, StartedAgo: ptr[int64](15), EndedAgo: ptr[int64](0), ExitCode: ptr(0),
 		}),
+		report("report-of-a-run", wire.Snapshot{
+			Number: wire.Number(7, wire.EndNumber), State: orderly.Success, StartedAgo: ptr[int64](15), EndedAgo: ptr[int64](0), ExitCode: ptr(0),
+			Run: 7, Last: true, Version: 2,
+		}),
+		report("report-over", wire.Snapshot{
+			Number: wire.Number(wire.OverRun, wire.EndNumber), State: orderly.Cancelled, EndedAgo: ptr[int64](0), Run: wire.OverRun, Last: true, Version: 2,
+		}),
 		toAgent("welcome", wire.ToAgent{Welcome: &wire.Welcome{Heartbeat: 60000, Tasks: true, Window: 5000}}),
 		toAgent("goodbye", wire.ToAgent{Goodbye: wire.ByeDuplicate}),
 		toAgent("run", wire.ToAgent{Run: &wire.Run{TaskKey: key, Incarnation: "inc-1", Boot: "boot-1", Allowance: 59990, Job: wire.Encode(job)}}),
+		toAgent("run-period", wire.ToAgent{Run: &wire.Run{TaskKey: key, Incarnation: "inc-1", Boot: "boot-1", Allowance: 59990, Job: wire.Encode(job),
+			Plan: &wire.Plan{Mode: orderly.Period, Frequency: "rate(5m)", Age: 10, Ran: 7, Version: 2}}}),
+		toAgent("run-reboot", wire.ToAgent{Run: &wire.Run{TaskKey: key, Incarnation: "inc-1", Boot: "boot-2", Job: wire.Encode(job),
+			Plan: &wire.Plan{Mode: orderly.EveryReboot, Age: 86400000, Ran: 7, Before: "boot-1"}}}),
 		{"job", job, decode[wire.Job]},
 		toAgent("stop", wire.ToAgent{Stop: ref}),
 		toAgent("expire", wire.ToAgent{Expire: ref}),
@@ -259,3 +270,18 @@ func fuzz[T any](f *testing.F) {
 func FuzzToAgent(f *testing.F) { fuzz[wire.ToAgent](f) }
 func FuzzReports(f *testing.F) { fuzz[wire.Reports](f) }
 func FuzzHello(f *testing.F)   { fuzz[wire.Hello](f) }
+
+// A job that is encoded already stands in the message as it is, with a plan or without.
+func TestRunAroundAnEncodedJob(t *testing.T) {
+	job := wire.Encode(wire.Job{InvokeID: "t-1", Content: []byte("true"), Timeout: 60_000})
+	for name, plan := range map[string]*wire.Plan{"once": nil, "schedule": {Mode: orderly.Period, Frequency: "rate(1h)", Age: 7, Version: 2}} {
+		want := wire.Run{TaskKey: orderly.TaskKey{Invocation: 3, Ordinal: 4}, Incarnation: "inc", Boot: "boot", Allowance: 5, Plan: plan, Job: job}
+		got, err := wire.Decode[wire.ToAgent](wire.EncodeRun(want, job))
+		if err != nil || got.Run == nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, *got.Run); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
