@@ -3,7 +3,6 @@ package ecs_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -40,12 +39,7 @@ func TestFaultsOfOursAreNoDetails(t *testing.T) {
 			"DescribeInvocations": nil, "DescribeInvocationResults": nil,
 			"ModifyManagedInstance": {"InstanceId": "mi-1", "InstanceName": "web"}, "DeregisterManagedInstance": {"InstanceId": "mi-1"},
 		} {
-			a := h.send(action, "JSON", v)
-			var e struct{ Code, Message string }
-			must(t, json.Unmarshal(a.body, &e))
-			if a.status != http.StatusInternalServerError || e.Code != "InternalError.Dispatch" || e.Message != "An error occurred when you dispatched the request." {
-				t.Errorf("%s: %d %+v", action, a.status, e)
-			}
+			h.refused(action, v, http.StatusInternalServerError, "InternalError.Dispatch")
 		}
 	})
 }

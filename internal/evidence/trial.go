@@ -92,7 +92,7 @@ func (tr *Trial) Hear(r Request, status int, body []byte) []byte {
 	switch {
 	case tr == nil || r.Expect == Refused && bytes.Contains(body, []byte(NotOffered)):
 	case tr.way == asIs:
-		tr.touchRequest(r, status)
+		tr.touchRequest(r)
 		if r.Expect == Accepted && status == http.StatusOK {
 			tr.walk(r.Operation, body, tr.touch)
 		}
@@ -102,17 +102,15 @@ func (tr *Trial) Hear(r Request, status int, body []byte) []byte {
 	return body
 }
 
-// touchRequest notes what a request has. Only a request that goes well shows that a parameter is
+// touchRequest notes what a request has. Only a request that is to go well shows that a parameter is
 // taken; a refusal shows at least that the values of an enum are known.
-func (tr *Trial) touchRequest(r Request, status int) {
-	well := r.Expect != Refused && status == http.StatusOK
+func (tr *Trial) touchRequest(r Request) {
 	for name, value := range r.Params {
-		item := tr.parameter(r.Operation, name)
-		if value == "" || !well && r.Expect != Refused {
+		if value == "" {
 			continue
 		}
-		tr.touch(item + "=" + value)
-		if well {
+		item := tr.parameter(r.Operation, name)
+		if tr.touch(item + "=" + value); r.Expect != Refused {
 			tr.touch(item)
 			tr.compare(tr.dialect + " " + r.Operation + " ignored " + name)
 		}
