@@ -54,6 +54,7 @@ var lifeOfATask = []string{
 	"REL-1: Scheduled > Aborted",
 }
 
+// ST-1.
 func TestTransitionsAreTheSpecifiedOnes(t *testing.T) {
 	var got []string
 	for _, tr := range orderly.Transitions {

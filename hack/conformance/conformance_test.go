@@ -152,12 +152,15 @@ func helper() {}
 `, "repository/a/b_test.go": `package a
 // XX-5
 func more() string { return more() + "XX-7" }
+`, "repository/c_test.go": `package repository
+// XX-8, T9: a transition that is in the table of states only.
+func TestThree(t *testing.T) {}
 `, "repository/a/a.go": "package a\n// XX-6\nfunc TestThree() {}\n"})
 	got, err := ruleTests(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"rule STOP-7": "a TestTwo"}
+	want := map[string]string{"rule STOP-7": "a TestTwo", "rule XX-8": ". TestThree"}
 	for _, rule := range []string{"XX-2", "XX-4", "XX-7", "PG-1", "PG-2", "PG-3", "T5", "T6", "T7", "5.3 row 2"} {
 		want["rule "+rule] = "a TestOne"
 	}

@@ -151,3 +151,16 @@ func (h *house) cutOff(operation, token string) {
 		return errors.Join(tx.AddCommand(v.Command), tx.AddInvocation(v), tx.Remember(before))
 	}))
 }
+
+// EXI-2: codes by which scripts tell the vendor's agent to restart their machine are codes like others.
+func TestExitCodesThatRestartElsewhere(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		id := h.online()
+		for _, code := range []int{193, 194, 3009, 3010} {
+			row := h.result(values{"InvokeId": h.ran(script(id), map[string]orderly.Report{id: h.ended(orderly.Failed, code, "")})})
+			if row.InvocationStatus != "Failed" || row.ErrorCode != "ExitCodeNonzero" || show(row.ExitCode) != fmt.Sprint(code) {
+				t.Errorf("exit code %d: %+v", code, row)
+			}
+		}
+	})
+}

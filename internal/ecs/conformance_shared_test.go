@@ -2,7 +2,9 @@ package ecs_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -191,6 +193,37 @@ func TestTypesOfMachines(t *testing.T) {
 			got := fmt.Sprint(call[status](h, "DescribeCloudAssistantStatus", values{"OSType": spelled}).InstanceCloudAssistantStatusSet.InstanceCloudAssistantStatus)
 			if want := fmt.Sprintf("[{%s %s}]", id, spelled); got != want {
 				t.Errorf("%s, want %s", got, want)
+			}
+		}
+	})
+}
+
+// TM-1, TM-2: every time in an answer has the one form, or is empty while there is none (TM-3).
+func TestTimesHaveOneForm(t *testing.T) {
+	form := regexp.MustCompile(`^(20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ)?$`)
+	each(t, func(t *testing.T, h *house) {
+		names := h.furnish()
+		seen := map[string]int{}
+		for _, r := range right {
+			if !strings.HasPrefix(r.action, "Describe") {
+				continue
+			}
+			v := values{}
+			for name, value := range r.values {
+				v[name] = names.Replace(value)
+			}
+			a := h.send(r.action, "JSON", v)
+			for _, m := range regexp.MustCompile(`"(\w+Time)":\s*("[^"]*"|[^",}]*)`).FindAllStringSubmatch(string(a.body), -1) {
+				if text, err := strconv.Unquote(m[2]); err != nil || !form.MatchString(text) {
+					t.Errorf("%s: %s is %s", r.action, m[1], m[2])
+				} else if text != "" {
+					seen[m[1]]++
+				}
+			}
+		}
+		for _, field := range []string{"CreationTime", "UpdateTime", "RegistrationTime", "LastHeartbeatTime"} {
+			if seen[field] == 0 {
+				t.Errorf("no answer has a %s", field)
 			}
 		}
 	})

@@ -140,7 +140,7 @@ func TestResultFilters(t *testing.T) {
 	})
 }
 
-// LG-1, EXI-1, TM-3 and semantics 10.1, as both describe operations show them.
+// T1, T5, T11, T22, LG-1, EXI-1, TM-3 and semantics 10.1, as both describe operations show them.
 func TestHowTasksEnd(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		id := h.online()
