@@ -107,8 +107,9 @@ func needsList(g Greeting, live []orderly.Task) bool {
 
 // square brings the live tasks of an instance in line with what its agent holds.
 func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change) ([]Message, error) {
-	if len(live) == 0 {
-		return nil, nil
+	send, err := strays(tx, g, live)
+	if err != nil || len(live) == 0 {
+		return send, err
 	}
 	holds := map[orderly.TaskKey]bool{}
 	for _, k := range g.Tasks {
@@ -122,7 +123,6 @@ func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change
 	if err != nil {
 		return nil, err
 	}
-	var send []Message
 	for _, t := range live {
 		before := t
 		v := of[t.Invocation]

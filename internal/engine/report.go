@@ -129,8 +129,15 @@ func (e *Engine) apply(tx *store.Tx, reports []orderly.Report, c *change) error 
 	var late []orderly.Report
 	for _, t := range tasks {
 		late = append(late, e.applyTo(t, byTask[t.TaskKey], plans[t.Invocation], tx.Now, c)...)
+		delete(byTask, t.TaskKey)
 	}
-	c.effects["unknown"] += len(keys) - len(tasks)
+	for _, unknown := range byTask {
+		c.effects["unknown"]++
+		c.stray(unknown)
+	}
+	if err := addressStrays(tx, c.send); err != nil {
+		return err
+	}
 	if err := tx.AddLate(late); err != nil {
 		return err
 	}
@@ -141,9 +148,10 @@ func (e *Engine) apply(tx *store.Tx, reports []orderly.Report, c *change) error 
 func (e *Engine) applyTo(t orderly.Task, reports []orderly.Report, p orderly.Plan, now time.Time, c *change) (late []orderly.Report) {
 	slices.SortFunc(reports, func(a, b orderly.Report) int { return cmp.Compare(a.Number, b.Number) })
 	before, news := t, false
-	for _, r := range reports {
+	for i, r := range reports {
 		if r.Instance != t.Instance {
 			c.effects["foreign"]++ // another instance's task: no effect (REP-1)
+			reports[i] = orderly.Report{}
 			continue
 		}
 		switch t.Apply(r, p, e.cfg.Limits, now) {
@@ -159,6 +167,9 @@ func (e *Engine) applyTo(t orderly.Task, reports []orderly.Report, p orderly.Pla
 	}
 	if news {
 		c.note(before, t)
+	}
+	if !t.State.Live() {
+		c.stray(reports)
 	}
 	return late
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/schedule"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -24,7 +25,7 @@ type Request struct {
 	Parameters  string // JSON object
 
 	Repeat        orderly.RepeatMode
-	Frequency     string
+	Frequency     string // makes it Period, unless it is a DryRun (RM-2)
 	Termination   orderly.TerminationMode
 	Username      string
 	PasswordName  string
@@ -32,7 +33,8 @@ type Request struct {
 	Tags          []orderly.Tag
 	Delivery      *time.Duration // DeliveryTimeout, nil when it is not given (DLV-1)
 
-	values map[string]string // of Parameters, once they are read
+	values map[string]string   // of Parameters, once they are read
+	times  schedule.Expression // of Frequency
 }
 
 // An Answer is what Run and Invoke return.
@@ -57,6 +59,7 @@ func (e *Engine) RunCommand(ctx context.Context, c orderly.Caller, q Request, r 
 	if err := e.CheckRegion(q.Region); err != nil {
 		return Answer{}, err
 	}
+	q.KeepCommand = q.KeepCommand && q.Repeat != orderly.DryRun // what only checks leaves nothing behind (RM-5)
 	q.Command.Region, q.Command.Kept = q.Region, q.KeepCommand
 	q.Command.ResourceGroup = q.ResourceGroup
 	l := e.cfg.Command
@@ -161,13 +164,29 @@ func (e *Engine) checkModes(q *Request) error {
 	default:
 		return orderly.RepeatModeUnknown
 	}
-	if q.Repeat == orderly.Period && q.Frequency == "" {
+	switch {
+	case q.Frequency != "":
+		return q.readFrequency()
+	case q.Repeat == orderly.Period:
 		return orderly.FrequencyMissing
 	}
-	if q.Repeat != orderly.Once || q.Frequency != "" {
-		return orderly.NotOffered.Errorf("schedules (RepeatMode other than Once, Frequency)")
+	return nil
+}
+
+// readFrequency reads the expression, which decides the mode (RM-2).
+func (q *Request) readFrequency() (err error) {
+	if q.Repeat != orderly.DryRun {
+		q.Repeat = orderly.Period
+	}
+	if q.times, err = schedule.Parse(q.Frequency); err != nil {
+		return badFrequency(err)
 	}
 	return nil
+}
+
+// badFrequency refuses an expression in the words of its reader, which are for its author.
+func badFrequency(err error) error {
+	return orderly.FrequencyInvalid.Errorf("The specified Frequency is not valid: %v", err)
 }
 
 // suits finds whether a command takes what a request brings to it.
@@ -177,6 +196,9 @@ func (e *Engine) suits(cmd *orderly.Command, q Request) error {
 	}
 	if err := cmd.Takes(q.values); err != nil {
 		return err
+	}
+	if err := q.times.CheckTimeout(cmd.Timeout, e.db.Now()); err != nil {
+		return badFrequency(err) // EX-1, EX-10
 	}
 	return cmd.CheckRendered(q.values, e.cfg.Command)
 }

@@ -55,7 +55,13 @@ var code = regexp.MustCompile(`^[A-Za-z]{0,64}$`)
 func plausible(s *wire.Snapshot) bool {
 	_, known := orderly.ParseState(string(s.State))
 	return known && s.Number > 0 && s.Invocation > 0 && s.Ordinal >= 0 && len(s.Output) <= orderly.MaxOutput &&
-		s.Offset >= 0 && s.Total >= 0 && code.MatchString(string(s.Code))
+		s.Offset >= 0 && s.Total >= 0 && code.MatchString(string(s.Code)) && plausibleRun(s)
+}
+
+// plausibleRun reports whether what a snapshot says of runs fits together: numbers have the run above
+// them, so that they grow over all runs.
+func plausibleRun(s *wire.Snapshot) bool {
+	return s.Run >= 0 && s.Run <= wire.OverRun && s.Number>>32 == int64(s.Run) && s.Version >= 0
 }
 
 // maxAge is more than anything that is reported can be old.
@@ -73,6 +79,7 @@ func placed(s *wire.Snapshot, instance string, now time.Time) orderly.Report {
 		Task: s.TaskKey, Instance: instance, Number: s.Number, State: s.State, ErrorCode: s.Code,
 		Started: at(s.StartedAgo), Finished: at(s.EndedAgo), ExitCode: s.ExitCode,
 		Output: s.Output, Offset: s.Offset, Total: s.Total,
+		Run: s.Run, Last: s.Last, Version: s.Version,
 	}
 }
 

@@ -41,7 +41,24 @@ func encode(m *engine.Message, jobs jobs) []byte {
 	case engine.SendProbe:
 		return wire.Encode(wire.ToAgent{Probe: true})
 	}
-	return wire.EncodeRun(wire.Run{TaskKey: m.Task, Incarnation: m.Boot.Incarnation, Boot: m.Boot.ID, Allowance: max(1, m.Allowed.Milliseconds())}, jobs.of(m))
+	r := wire.Run{TaskKey: m.Task, Incarnation: m.Boot.Incarnation, Boot: m.Boot.ID, Plan: plan(m)}
+	if m.Allowed > 0 {
+		r.Allowance = max(1, m.Allowed.Milliseconds())
+	}
+	return wire.EncodeRun(r, jobs.of(m))
+}
+
+// plan says when a task runs, nil when it runs once, at once.
+func plan(m *engine.Message) *wire.Plan {
+	v := m.Of
+	if v.Repeat == orderly.Once {
+		return nil
+	}
+	p := &wire.Plan{Mode: v.Repeat, Age: m.Age.Milliseconds(), Ran: m.Ran, Before: m.Former, Version: v.Version}
+	if v.Repeat == orderly.Period {
+		p.Frequency = v.Frequency
+	}
+	return p
 }
 
 // jobs remembers the jobs of invocations while a list of messages is written, for all tasks of one
