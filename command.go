@@ -33,6 +33,7 @@ type Command struct {
 	Seq             int64 // order of creation (ID-5)
 	ID              string
 	Account         string
+	Realm           string // of the caller that made it
 	Region          string
 	Name            string
 	Description     string

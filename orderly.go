@@ -19,8 +19,12 @@ import (
 
 // A Caller is who sent a request: the account it acts for, the access key that signed it, the
 // address it came from and the ID under which its answer and its audit line can be found.
+//
+// Its realm is where the commands and invocations are that it makes, and the only ones that it can
+// know of (rule SW-3). Each dialect of the API has its own; machines are in all of them.
 type Caller struct {
 	Account   string
+	Realm     string
 	KeyID     string
 	SourceIP  string
 	RequestID string
@@ -39,11 +43,14 @@ const (
 	InstancePrefix   = "mi"
 )
 
+// idTail is how many characters of an ID stand for its number.
+const idTail = 12
+
 // NewID makes the ID of the thing that was created as number seq (rule ID-5) in a region, in the
 // published shape <prefix>-<2 letters>0<12 characters> (rule ID-2).
 func NewID(prefix, region string, seq int64) string {
 	tail := strconv.FormatInt(seq, 36)
-	return fmt.Sprintf("%s-%s0%s%s", prefix, regionLetters(region), strings.Repeat("0", max(0, 12-len(tail))), tail)
+	return fmt.Sprintf("%s-%s0%s%s", prefix, regionLetters(region), strings.Repeat("0", max(0, idTail-len(tail))), tail)
 }
 
 // regionLetters is the two-letter code that IDs of a region carry: the published one, as in

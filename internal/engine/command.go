@@ -16,20 +16,7 @@ type Repetition struct {
 	Digest    []byte // of all parameters of the operation
 }
 
-// maxToken is the length of a client token (rule CMD-3).
-const maxToken = 64
-
-func (r Repetition) check() error {
-	if len(r.Token) > maxToken {
-		return orderly.ClientTokenMalformed
-	}
-	for i := range len(r.Token) {
-		if c := r.Token[i]; c < ' ' || c > '~' {
-			return orderly.ClientTokenMalformed
-		}
-	}
-	return nil
-}
+func (r Repetition) check() error { return orderly.CheckClientToken(r.Token) }
 
 // CheckRegion finds whether a region exists.
 func (e *Engine) CheckRegion(region string) error {
@@ -94,14 +81,14 @@ func (e *Engine) CreateCommand(ctx context.Context, c orderly.Caller, cmd orderl
 		if err != nil {
 			return "", err
 		}
-		return id, e.commandQuota(tx, c.Account, cmd.Region)
+		return id, e.commandQuota(tx, c, cmd.Region)
 	})
 	return id, err
 }
 
 // addCommand stores a new command. Whether the account may keep one more is for the caller to ask.
 func (e *Engine) addCommand(tx *store.Tx, c orderly.Caller, cmd *orderly.Command) (string, error) {
-	cmd.Account = c.Account
+	cmd.Account, cmd.Realm = c.Account, c.Realm
 	cmd.Seq, cmd.Created = e.db.NextSeq(), tx.Now
 	cmd.ID = orderly.NewID(orderly.CommandPrefix, cmd.Region, cmd.Seq)
 	return cmd.ID, tx.AddCommand(*cmd)
@@ -128,7 +115,7 @@ func (e *Engine) ModifyCommand(ctx context.Context, c orderly.Caller, region, id
 
 // kept finds a kept command of the caller, for a change.
 func (e *Engine) kept(tx *store.Tx, c orderly.Caller, region, id string) (orderly.Command, error) {
-	cmd, err := tx.Command(c.Account, region, id)
+	cmd, err := tx.Command(c, region, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !cmd.Kept {
 		return cmd, orderly.CommandUnknown
 	}

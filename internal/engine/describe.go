@@ -9,13 +9,13 @@ import (
 
 // Commands lists the caller's kept commands, newest first, and counts all that match.
 func (e *Engine) Commands(ctx context.Context, c orderly.Caller, f store.CommandFilter, p store.Page) ([]orderly.Command, int, error) {
-	f.Account = c.Account
+	f.Account, f.Realm = c.Account, c.Realm
 	return e.db.Commands(ctx, f, p)
 }
 
 // Invocations lists the caller's invocations, newest first, and counts all that match.
 func (e *Engine) Invocations(ctx context.Context, c orderly.Caller, f store.InvocationFilter, p store.Page) ([]orderly.Invocation, int, error) {
-	f.Account = c.Account
+	f.Account, f.Realm = c.Account, c.Realm
 	return e.db.Invocations(ctx, f, p)
 }
 
@@ -35,6 +35,6 @@ func (e *Engine) TasksOf(ctx context.Context, list []orderly.Invocation, instanc
 // Results lists the caller's tasks with their outputs, those of newer invocations first, and counts
 // all that match.
 func (e *Engine) Results(ctx context.Context, c orderly.Caller, f store.ResultFilter, p store.Page) ([]store.Result, int, error) {
-	f.Account = c.Account
+	f.Account, f.Realm = c.Account, c.Realm
 	return e.db.Results(ctx, f, p)
 }

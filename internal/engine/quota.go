@@ -10,7 +10,7 @@ import (
 // only checks, is no invocation. A request whose transaction fails has taken nothing.
 func (e *Engine) quota(tx *store.Tx, c orderly.Caller, q Request) error {
 	if q.KeepCommand && q.Command.ID == "" { // RunCommand, which has stored it
-		if err := e.commandQuota(tx, c.Account, q.Region); err != nil {
+		if err := e.commandQuota(tx, c, q.Region); err != nil {
 			return err
 		}
 	}
@@ -24,13 +24,13 @@ func (e *Engine) quota(tx *store.Tx, c orderly.Caller, q Request) error {
 	return err
 }
 
-// commandQuota finds whether an account has more kept commands in a region than it may, after one was
-// added.
-func (e *Engine) commandQuota(tx *store.Tx, account, region string) error {
-	if err := tx.LockAccount(account); err != nil {
+// commandQuota finds whether a caller has more kept commands in a region than it may, after one was
+// added. Each realm has its own quota.
+func (e *Engine) commandQuota(tx *store.Tx, c orderly.Caller, region string) error {
+	if err := tx.LockAccount(c.Account); err != nil {
 		return err
 	}
-	n, err := tx.CountCommands(account, region)
+	n, err := tx.CountCommands(c, region)
 	if err == nil && n > e.cfg.CommandQuota {
 		err = orderly.CommandQuota
 	}

@@ -24,6 +24,10 @@ type Request struct {
 	MaxTags     int    // how many tags may select the targets, by operation (TGT-3)
 	Parameters  string // JSON object
 
+	// What is asked for in other sizes than Config.Command has; 0 for those.
+	MaxContent    int // bytes of the content in Base64, with its parameters (SZ-1)
+	MaxParameters int // values (PAR-3)
+
 	Repeat        orderly.RepeatMode
 	Frequency     string // makes it Period, unless it is a DryRun (RM-2)
 	Termination   orderly.TerminationMode
@@ -142,7 +146,7 @@ func (e *Engine) check(q *Request, r Repetition) (err error) {
 	if q.Delivery != nil && (*q.Delivery < minDelivery || *q.Delivery > maxDelivery) {
 		return orderly.DeliveryTimeoutInvalid
 	}
-	if q.values, err = orderly.DecodeParameters(q.Parameters, e.cfg.Command.Parameters); err != nil {
+	if q.values, err = orderly.DecodeParameters(q.Parameters, orDefault(q.MaxParameters, e.cfg.Command.Parameters)); err != nil {
 		return err
 	}
 	return e.checkModes(q)
@@ -200,7 +204,9 @@ func (e *Engine) suits(cmd *orderly.Command, q Request) error {
 	if err := q.times.CheckTimeout(cmd.Timeout, e.db.Now()); err != nil {
 		return badFrequency(err) // EX-1, EX-10
 	}
-	return cmd.CheckRendered(q.values, e.cfg.Command)
+	l := e.cfg.Command
+	l.ContentBytes = orDefault(q.MaxContent, l.ContentBytes)
+	return cmd.CheckRendered(q.values, l)
 }
 
 // invoke is what Run and Invoke share. Small invocations, which most are, take one transaction;

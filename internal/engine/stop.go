@@ -19,7 +19,7 @@ func (e *Engine) StopInvocation(ctx context.Context, c orderly.Caller, region, i
 	var at time.Time // of the call, on all its instances (STOP-4)
 	if err := e.db.Write(ctx, store.Interactive, func(tx *store.Tx) (err error) {
 		at = tx.Now
-		if v, err = tx.FindInvocation(c.Account, region, id); errors.Is(err, store.ErrNotFound) {
+		if v, err = tx.FindInvocation(c, region, id); errors.Is(err, store.ErrNotFound) {
 			return orderly.InvocationUnknown
 		}
 		return err

@@ -38,7 +38,7 @@ func (f *Fleet) Untag(ctx context.Context, c orderly.Caller, r store.Resources, 
 // Tagged lists the caller's resources that carry tags, newest first. ResourceUnknown when one that the
 // filter names does not exist.
 func (f *Fleet) Tagged(ctx context.Context, c orderly.Caller, flt store.TagFilter, p store.Page) ([]store.Tagged, error) {
-	flt.Account, flt.IDs = c.Account, once(flt.IDs)
+	flt.Account, flt.Realm, flt.IDs = c.Account, c.Realm, once(flt.IDs)
 	if err := f.engine.CheckRegion(flt.Region); err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func once(ids []string) []string { return slices.Compact(slices.Sorted(slices.Va
 
 // resources makes a change to resources, all of which must exist; it is told which tags they have.
 func (f *Fleet) resources(ctx context.Context, c orderly.Caller, r store.Resources, change func(*store.Tx, store.Resources, map[string][]orderly.Tag) error) error {
-	r.Account, r.IDs = c.Account, once(r.IDs)
+	r.Account, r.Realm, r.IDs = c.Account, c.Realm, once(r.IDs)
 	if err := f.engine.CheckRegion(r.Region); err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (h *Handler) serve(ctx context.Context, c *call, req *request) (value refle
 	if err != nil {
 		return value, err
 	}
-	c.caller.Account, c.caller.KeyID, c.signed = key.Account, key.ID, true
+	c.caller.Account, c.caller.Realm, c.caller.KeyID, c.signed = key.Account, c.api.Realm, key.ID, true
 	if err := h.spend(ctx, req, c.action.Mutating, until); err != nil {
 		return value, err
 	}

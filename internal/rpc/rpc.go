@@ -70,6 +70,7 @@ func Change[Req, Resp any](name string, fn func(context.Context, orderly.Caller,
 type API struct {
 	Product string // as in "Ecs"
 	Version string // as in "2014-05-26": tells the dialects of one server apart
+	Realm   string // of its callers: dialects with different ones know nothing of each other's commands
 	Actions []Action
 
 	// Codes is the dialect's one table from reasons to what callers see.

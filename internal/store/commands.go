@@ -18,12 +18,14 @@ func scanCommand(r interface{ Scan(...any) error }) (orderly.Command, error) {
 	var timeout, enable, kept, created int64
 	err := r.Scan(&c.Seq, &c.ID, &c.Account, &c.Region, &c.Name, &c.Description, &c.Type, &c.Content, &c.WorkingDir, &timeout, &enable, &c.Launcher,
 		&c.ResourceGroup, &kept, &c.InvokeTimes, &created)
+	c.Realm, c.Region = unshelved(c.Region)
 	c.Timeout, c.EnableParameter, c.Kept, c.Created = time.Duration(timeout)*time.Millisecond, enable != 0, kept != 0, orderly.FromMillis(created)
 	return c, err
 }
 
 // AddCommand stores a new command with its tags.
 func (t *Tx) AddCommand(c orderly.Command) error {
+	c.Region = shelved(c.Realm, c.Region)
 	if _, err := t.exec(`insert into commands (`+commandColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		c.Seq, c.ID, c.Account, c.Region, c.Name, c.Description, c.Type, blob(c.Content), c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher,
 		c.ResourceGroup, flag(c.Kept), c.InvokeTimes, orderly.Millis(c.Created)); err != nil {
@@ -32,9 +34,10 @@ func (t *Tx) AddCommand(c orderly.Command) error {
 	return t.addTags(TaggedCommand, c.ID, c.Account, c.Region, c.Tags)
 }
 
-// Command finds a command of an account for a change; ErrNotFound when there is none.
-func (t *Tx) Command(account, region, id string) (orderly.Command, error) {
-	c, err := scanCommand(t.row(`select `+commandColumns+` from commands where id = $1 and account = $2 and region = $3`+t.db.dialect.forUpdate, id, account, region))
+// Command finds a command that a caller knows of, for a change; ErrNotFound when there is none.
+func (t *Tx) Command(by orderly.Caller, region, id string) (orderly.Command, error) {
+	c, err := scanCommand(t.row(`select `+commandColumns+` from commands where id = $1 and account = $2 and region = $3`+t.db.dialect.forUpdate,
+		id, by.Account, shelved(by.Realm, region)))
 	if errors.Is(err, errNothing) {
 		return c, ErrNotFound
 	}
@@ -48,9 +51,9 @@ func (t *Tx) SaveCommand(c orderly.Command) error {
 	return err
 }
 
-// CountCommands counts the kept commands of an account in a region, for the quota.
-func (t *Tx) CountCommands(account, region string) (n int, err error) {
-	return n, t.row(`select count(*) from commands where account = $1 and region = $2 and kept = 1`, account, region).Scan(&n)
+// CountCommands counts the kept commands that a caller knows of in a region, for the quota.
+func (t *Tx) CountCommands(by orderly.Caller, region string) (n int, err error) {
+	return n, t.row(`select count(*) from commands where account = $1 and region = $2 and kept = 1`, by.Account, shelved(by.Realm, region)).Scan(&n)
 }
 
 // Invoked counts one more invocation made from a command (rule DC-2).
@@ -88,17 +91,19 @@ func (t *Tx) DropUnkept(ids []string) error {
 // A CommandFilter says which kept commands to list; empty fields admit all. Name and Description
 // may begin or end with * (rule DC-1).
 type CommandFilter struct {
-	Account, Region, ID, Name, Description, Type, ResourceGroup string
-	Tags                                                        []orderly.Tag
+	Account, Realm, Region                                string // of these none admits all
+	ID, ExactName, Name, Description, Type, ResourceGroup string
+	Tags                                                  []orderly.Tag
 }
 
 // Commands lists kept commands, newest first, and counts all that match.
 func (db *DB) Commands(ctx context.Context, f CommandFilter, p Page) ([]orderly.Command, int, error) {
 	var w where
 	w.add("account = ?", f.Account)
-	w.add("region = ?", f.Region)
+	w.add("region = ?", shelved(f.Realm, f.Region))
 	w.add("kept = 1")
 	w.eq("id", f.ID)
+	w.eq("name", f.ExactName)
 	w.wild("name", f.Name)
 	w.wild("description", f.Description)
 	w.eq("type", f.Type)

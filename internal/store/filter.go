@@ -33,12 +33,15 @@ func tagged(account, region string, g orderly.Tag) list {
 	return l
 }
 
-// onInstance is the range of the index on tasks that has those of an instance of an owner.
-func onInstance(account, region, instance string) list {
+// onInstance is the range of the index on tasks that has those of an instance of an owner. An instance
+// has tasks of invocations in all realms.
+func onInstance(account, shelf, instance string) list {
+	_, region := unshelved(shelf)
 	l := list{seq: "t.invocation"}
 	l.then(step{table: "tasks t"})
 	l.add(l.first(), "t.instance = ?", instance)
 	l.add(l.first(), "exists (select 1 from instances i where i.id = ? and i.account = ? and i.region = ?)", instance, account, region)
+	l.add(l.first(), "exists (select 1 from invocations o where o.seq = t.invocation and o.region = ?)", shelf)
 	l.visible()
 	return l
 }
@@ -89,7 +92,8 @@ func (l *list) carrying(account, region string, tags []orderly.Tag) {
 // list is where the invocations that f admits are found: by what is likely to admit the fewest.
 func (f InvocationFilter) list() list {
 	var l list
-	settled := f.Status == "" && f.Timed == nil && len(f.Tags) == 0
+	f.Region = shelved(f.Realm, f.Region)
+	settled := f.Status == "" && f.Aggregate == "" && f.Legacy == "" && f.Timed == nil && len(f.Tags) == 0
 	by := func(column string, value *string) {
 		l = listed(f.Account, f.Region, column, *value)
 		*value = ""
@@ -99,8 +103,9 @@ func (f InvocationFilter) list() list {
 		by("v.id", &f.ID)
 	case f.Instance != "":
 		l = onInstance(f.Account, f.Region, f.Instance)
-		l.showing(status)
-		f.Instance, f.Status = "", ""
+		l.showing(taskStatus(status, true))
+		l.showing(taskStatus(f.Legacy, false))
+		f.Instance, f.Status, f.Legacy = "", "", ""
 	case len(f.Tags) > 0:
 		l = tagged(f.Account, f.Region, f.Tags[0])
 		l.timed("g", f.Timed)
@@ -112,6 +117,8 @@ func (f InvocationFilter) list() list {
 	case status != "":
 		l = standing{shows, status}.list(f.Account, f.Region)
 		f.Status = ""
+	case f.Aggregate != "":
+		l = standing{shows, f.Aggregate}.list(f.Account, f.Region) // which may be its older status
 	case f.ResourceGroup != "":
 		by("v.resource_group", &f.ResourceGroup)
 		l.add(l.first(), "v.resource_group <> ''")
@@ -141,6 +148,7 @@ func (f InvocationFilter) rest(l *list) {
 	l.also("command_type", f.CommandType)
 	l.also("resource_group", f.ResourceGroup)
 	l.also("repeat_mode", f.Repeat)
+	l.also("status", f.Aggregate)
 	if f.Timed != nil {
 		l.invocations()
 		l.timed("v", f.Timed)
@@ -148,8 +156,9 @@ func (f InvocationFilter) rest(l *list) {
 	l.carrying(f.Account, f.Region, f.Tags)
 	switch {
 	case f.Instance != "":
-		state, full := taskStatus(f.Status)
-		l.add(l.first(), "exists (select 1 from tasks t where t.instance = ? and t.invocation = v.seq and "+state+" and "+full+")", f.Instance)
+		state, full := taskStatus(f.Status, true)
+		older, fully := taskStatus(f.Legacy, false)
+		l.add(l.first(), "exists (select 1 from tasks t where t.instance = ? and t.invocation = v.seq and "+strings.Join([]string{state, full, older, fully}, " and ")+")", f.Instance)
 	case f.Status != "":
 		l.invocations()
 		l.add(l.last(), "(v.status = ? or v.legacy_status = ?)", f.Status, f.Status)
@@ -164,9 +173,8 @@ func (l *list) timed(alias string, timed *bool) {
 	}
 }
 
-// showing admits tasks that show a status of either vocabulary, "" admits all.
-func (l *list) showing(status string) {
-	state, full := taskStatus(status)
+// showing admits tasks that meet the conditions of a taskStatus.
+func (l *list) showing(state, full string) {
 	l.add(l.last(), state)
 	if full != always {
 		l.invocations()
@@ -179,10 +187,10 @@ const (
 	repeats = `v.repeat_mode in ('Period', 'NextRebootOnly', 'EveryReboot')`
 )
 
-// taskStatus is the condition that a task shows a status of either vocabulary (rules LG-1, LG-2, DR-3),
-// "" admits all: one on its state, and one that minds how its invocation repeats and whether it was
+// taskStatus is the condition that a task shows a status of the older vocabulary (rules LG-1, LG-2), or
+// of either (rule DR-3), "" admits all: one on its state, and one that minds how its invocation repeats and whether it was
 // stopped, which is always true when the state tells.
-func taskStatus(status string) (state, full string) {
+func taskStatus(status string, either bool) (state, full string) {
 	if status == "" {
 		return always, always
 	}
@@ -190,7 +198,7 @@ func taskStatus(status string) (state, full string) {
 	for _, s := range orderly.States {
 		q := "'" + string(s) + "'"
 		shown := func(m orderly.RepeatMode, stopped bool) bool {
-			return string(s) == status || string(s.LegacyStatus(m, stopped)) == status
+			return either && string(s) == status || string(s.LegacyStatus(m, stopped)) == status
 		}
 		for _, c := range []struct {
 			found bool
@@ -223,6 +231,7 @@ func stateIn(states []string) string {
 // list is where the tasks that f admits are found.
 func (f ResultFilter) list() list {
 	settled := f.Record == "" && f.State == "" && len(f.Tags) == 0
+	f.Region = shelved(f.Realm, f.Region)
 	l, f := f.source()
 	l.also("command", f.CommandID)
 	l.also("resource_group", f.ResourceGroup)
@@ -234,7 +243,7 @@ func (f ResultFilter) list() list {
 
 // tasks admits the tasks of the invocations in the list, or those in it.
 func (f ResultFilter) tasks(l *list) {
-	state, full := taskStatus(f.Record)
+	state, full := taskStatus(f.Record, true)
 	if full != always {
 		l.invocations()
 	}

@@ -35,6 +35,7 @@ func scanInvocation(r interface{ Scan(...any) error }) (orderly.Invocation, erro
 	if err != nil {
 		return v, err
 	}
+	c.Realm, v.Region = unshelved(v.Region)
 	v.Finished, v.Created = orderly.FromMillis(finished), orderly.FromMillis(created)
 	c.Timeout, v.Delivery = time.Duration(timeout)*time.Millisecond, time.Duration(delivery)*time.Millisecond
 	c.EnableParameter, v.KeepCommand, v.WaitForAway = enable != 0, keep != 0, wait != 0
@@ -48,6 +49,7 @@ func (t *Tx) AddInvocation(v orderly.Invocation) error {
 		return err
 	}
 	c := v.Command
+	v.Region = shelved(c.Realm, v.Region)
 	if _, err := t.exec(`insert into invocations (seq, id, account, region, timed, status, legacy_status, building, next_due, finished, size, created,
 		command, command_name, command_description, command_type, content, working_dir, timeout, enable_parameter, launcher, keep_command,
 		parameters, repeat_mode, frequency, termination, username, password_name, container_id, container_name, resource_group,
@@ -118,10 +120,10 @@ func (db *DB) Unbuilt(ctx context.Context, id string) (bool, error) {
 	return n > 0, err
 }
 
-// FindInvocation finds an invocation of an account by its ID; ErrNotFound when there is none.
-func (t *Tx) FindInvocation(account, region, id string) (orderly.Invocation, error) {
+// FindInvocation finds an invocation that a caller knows of by its ID; ErrNotFound when there is none.
+func (t *Tx) FindInvocation(by orderly.Caller, region, id string) (orderly.Invocation, error) {
 	v, err := scanInvocation(t.row(`select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+
-		` where v.id = $1 and v.account = $2 and v.region = $3 and v.building = 0`, id, account, region))
+		` where v.id = $1 and v.account = $2 and v.region = $3 and v.building = 0`, id, by.Account, shelved(by.Realm, region)))
 	if errors.Is(err, errNothing) {
 		return v, ErrNotFound
 	}

@@ -11,8 +11,8 @@ import (
 // A LateFilter says of which invocation to list the late results, and of which of its instances;
 // Instance may be empty for all. What is not the account's, or not in the region, is not there.
 type LateFilter struct {
-	Account, Region, InvokeID string
-	Instance                  string
+	Account, Realm, Region, InvokeID string
+	Instance                         string
 }
 
 // A LateResult is an end that was reported after its task, or its run of one, had ended (rule LATE-2).
@@ -25,7 +25,7 @@ func (f LateFilter) where() where {
 	var w where
 	w.add("v.building = 0")
 	w.add("v.account = ?", f.Account)
-	w.add("v.region = ?", f.Region)
+	w.add("v.region = ?", shelved(f.Realm, f.Region))
 	w.add("v.id = ?", f.InvokeID)
 	w.eq("l.instance", f.Instance)
 	return w

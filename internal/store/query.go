@@ -7,11 +7,14 @@ import (
 	"github.com/orderly-run/orderly"
 )
 
-// An InvocationFilter says which invocations to list; empty fields admit all (rules DI-1 to DI-7).
+// An InvocationFilter says which invocations to list; empty fields admit all (rules DI-1 to DI-7), but
+// for those of the first line.
 type InvocationFilter struct {
-	Account, Region                                                          string
+	Account, Realm, Region                                                   string
 	ID, CommandID, CommandName, CommandType, Instance, ResourceGroup, Repeat string
 	Status                                                                   string // of either vocabulary; of the instance, when one is given (DI-6)
+	Aggregate                                                                string // status of all its tasks together (SW-1)
+	Legacy                                                                   string // of the instance, which must be given (SW-2)
 	Timed                                                                    *bool  // DI-3
 	Tags                                                                     []orderly.Tag
 }
@@ -26,7 +29,7 @@ func (db *DB) Invocations(ctx context.Context, f InvocationFilter, p Page) ([]or
 	var w where
 	q := ""
 	q, w.args = l.walk(&db.dialect, s.page(p))
-	w.add("v.seq = w.seq and v.account = ? and v.region = ?", f.Account, f.Region)
+	w.add("v.seq = w.seq and v.account = ? and v.region = ?", f.Account, shelved(f.Realm, f.Region))
 	rows, err := db.reads.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from (`+q+`) w cross join `+invocationRows+w.String()+
 		` order by v.seq desc`, w.args...)
 	list, err := collect(rows, err, func(r *sql.Rows) (orderly.Invocation, error) { return scanInvocation(r) })
@@ -85,7 +88,7 @@ func (db *DB) TasksOf(ctx context.Context, seqs []int64, instance string, limit 
 
 // A ResultFilter says which tasks to list; empty fields admit all (rules DR-1 to DR-6).
 type ResultFilter struct {
-	Account, Region                              string
+	Account, Realm, Region                       string // of these none admits all
 	InvokeID, CommandID, Instance, ResourceGroup string
 	Record                                       string // of either vocabulary
 	State                                        string

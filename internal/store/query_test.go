@@ -95,6 +95,8 @@ func TestStatusFiltersAgreeWithWhatIsShown(t *testing.T) {
 		for _, v := range values {
 			expect("InvokeStatus "+v, invocations(store.InvocationFilter{Status: v}), func(s shown) bool { return v == s.aggregate || v == s.legacy })
 			expect("InvokeStatus on an instance "+v, invocations(store.InvocationFilter{Status: v, Instance: "mi-1"}), func(s shown) bool { return v == s.state || v == s.legacy })
+			expect("overall status "+v, invocations(store.InvocationFilter{Aggregate: v}), func(s shown) bool { return v == s.aggregate })                          // SW-1
+			expect("older status on an instance "+v, invocations(store.InvocationFilter{Legacy: v, Instance: "mi-1"}), func(s shown) bool { return v == s.legacy }) // SW-2
 			expect("InvokeRecordStatus "+v, results(store.ResultFilter{Record: v}), func(s shown) bool { return v == s.state || v == s.legacy })
 			expect("InvocationStatus "+v, results(store.ResultFilter{State: v}), func(s shown) bool { return v == s.state })
 		}

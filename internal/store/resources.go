@@ -23,26 +23,36 @@ const (
 type shelf struct {
 	table string
 	there string // which of its rows callers know of
+	apart bool   // in realms
 }
 
 var shelves = map[Kind]shelf{
-	TaggedInstance:   {"instances", "deregistered = 0"},
-	TaggedCommand:    {"commands", "kept = 1"},
-	TaggedInvocation: {"invocations", "building = 0"},
-	TaggedActivation: {"activations", "1 = 1"},
+	TaggedInstance:   {"instances", "deregistered = 0", false},
+	TaggedCommand:    {"commands", "kept = 1", true},
+	TaggedInvocation: {"invocations", "building = 0", true},
+	TaggedActivation: {"activations", "1 = 1", false},
 }
 
-// Resources are things of one kind of an account in a region. Without IDs they are all that there are.
+// Resources are things of one kind of an account in a region, and in a realm if they are apart in those.
+// Without IDs they are all that there are.
 type Resources struct {
-	Account, Region string
-	Kind            Kind
-	IDs             []string
+	Account, Realm, Region string
+	Kind                   Kind
+	IDs                    []string
+}
+
+// shelf is what stands in the column region of these.
+func (r Resources) shelf() string {
+	if shelves[r.Kind].apart {
+		return shelved(r.Realm, r.Region)
+	}
+	return r.Region
 }
 
 func (r Resources) where() where {
 	var w where
 	w.add("account = ?", r.Account)
-	w.add("region = ?", r.Region)
+	w.add("region = ?", r.shelf())
 	w.add(shelves[r.Kind].there)
 	if len(r.IDs) > 0 {
 		w.in("id", r.IDs)
@@ -79,7 +89,7 @@ func (t *Tx) SetTags(r Resources, tags []orderly.Tag) error {
 	var rows [][]any
 	for _, id := range r.IDs {
 		for _, g := range tags {
-			rows = append(rows, []any{r.Kind, id, g.Key, g.Value, r.Account, r.Region})
+			rows = append(rows, []any{r.Kind, id, g.Key, g.Value, r.Account, r.shelf()})
 		}
 	}
 	return t.each(addTag+` on conflict (kind, resource, name) do update set value = excluded.value`, rows)

@@ -31,7 +31,7 @@ func (f ResultFilter) runWhere() where {
 	var w where
 	w.add("v.building = 0")
 	w.add("v.account = ?", f.Account)
-	w.add("v.region = ?", f.Region)
+	w.add("v.region = ?", shelved(f.Realm, f.Region))
 	w.add("v.id = ?", f.InvokeID)
 	w.eq("v.command", f.CommandID)
 	w.eq("r.instance", f.Instance)
@@ -96,10 +96,10 @@ func scanRun(r *sql.Rows) (orderly.Task, error) {
 }
 
 // Recurs reports whether an invocation keeps records of its runs; false too when there is none.
-func (db *DB) Recurs(ctx context.Context, account, region, id string) (bool, error) {
+func (db *DB) Recurs(ctx context.Context, by orderly.Caller, region, id string) (bool, error) {
 	var mode orderly.RepeatMode
 	err := db.reads.QueryRowContext(ctx, `select repeat_mode from invocations where id = $1 and account = $2 and region = $3 and building = 0`,
-		id, account, region).Scan(&mode)
+		id, by.Account, shelved(by.Realm, region)).Scan(&mode)
 	if errors.Is(err, errNothing) {
 		return false, nil
 	}

@@ -142,14 +142,14 @@ func TestWhatKeepsRuns(t *testing.T) { // DR-2
 	each(t, func(t *testing.T, db *store.DB) {
 		for _, mode := range []orderly.RepeatMode{orderly.Once, orderly.DryRun, orderly.NextRebootOnly, orderly.Period, orderly.EveryReboot} {
 			v := schedule(t, db, mode, "mi-1")
-			if got, err := db.Recurs(t.Context(), account, region, v.ID); err != nil || got != mode.Recurs() {
+			if got, err := db.Recurs(t.Context(), orderly.Caller{Account: account}, region, v.ID); err != nil || got != mode.Recurs() {
 				t.Errorf("%s: %t, %v", mode, got, err)
 			}
-			if got, err := db.Recurs(t.Context(), "2", region, v.ID); err != nil || got {
+			if got, err := db.Recurs(t.Context(), orderly.Caller{Account: "2"}, region, v.ID); err != nil || got {
 				t.Errorf("%s, to another account: %t, %v", mode, got, err)
 			}
 		}
-		if got, err := db.Recurs(context.Background(), account, region, "t-x"); err != nil || got {
+		if got, err := db.Recurs(context.Background(), orderly.Caller{Account: account}, region, "t-x"); err != nil || got {
 			t.Errorf("unknown: %t, %v", got, err)
 		}
 	})
