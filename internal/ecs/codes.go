@@ -33,7 +33,7 @@ var codes = rpc.SharedCodes(map[orderly.Reason]rpc.Code{
 	// invocations, targets and stops
 	orderly.RepeatModeUnknown:       {Status: notFound, Code: "InvalidRepeatMode.NotFound", Message: "The specified RepeatMode does not exist."},
 	orderly.FrequencyMissing:        {Status: badRequest, Code: "MissingParam.Frequency", Message: "You must specify Frequency for the specified RepeatMode."},
-	orderly.FrequencyInvalid:        {Status: badRequest, Code: "InvalidParam.Frequency", Message: "The specified Frequency is not valid."},
+	orderly.FrequencyInvalid:        {Status: badRequest, Code: "InvalidParam.Frequency"}, // its reader says why,
 	orderly.TerminationModeUnknown:  {Status: notFound, Code: "InvalidTerminationMode.NotFound", Message: "The specified TerminationMode does not exist."},
 	orderly.TargetTagsTooMany:       {Status: badRequest, Code: "NumberExceed.ResourceTags", Message: "The number of ResourceTag exceeds the limit."},
 	orderly.TargetTagKeyMissing:     {Status: badRequest, Code: "MissingParameter.ResourceTagKey", Message: "You must specify ResourceTag.N.Key."},

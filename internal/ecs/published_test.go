@@ -239,7 +239,7 @@ var neverHere = []string{
 // testedApart are those that need more than a request: a quota that is used up, a request before, a fault.
 var testedApart = []string{
 	"CmdCount.ExceedQuota", "Invocation.ExceedQuota", "ActivationCount.ExceedLimit", "InternalError.Dispatch",
-	"IdempotentParameterMismatch", "IdempotentProcessing", "InvalidParam.Frequency",
+	"IdempotentParameterMismatch", "IdempotentProcessing",
 }
 
 // Each code that the texts list for an operation is asked for in a test, with its status, or is known

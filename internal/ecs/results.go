@@ -66,6 +66,12 @@ func (d *Dialect) describeInvocationResults(ctx context.Context, c orderly.Calle
 		Region: req.RegionId, InvokeID: req.InvokeId, CommandID: req.CommandId, Instance: req.InstanceId, ResourceGroup: req.ResourceGroupId,
 		Record: req.InvokeRecordStatus, State: req.InvocationStatus, Tags: rpc.Tags(req.Tag),
 	}
+	if req.IncludeHistory {
+		history, ok, err := d.history(ctx, c, &req, f)
+		if resp.Invocation = history; ok || err != nil {
+			return resp, err
+		}
+	}
 	page, err := d.cursor(req.Paging, rpc.Scope{Operation: "DescribeInvocationResults", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {
 		return resp, err
@@ -87,9 +93,6 @@ func (d *Dialect) describeInvocationResults(ctx context.Context, c orderly.Calle
 func (r *describeInvocationResultsRequest) check() error {
 	if r.IncludeHistory && r.InvokeId == "" {
 		return orderly.InvokeIDMissing // DR-2
-	}
-	if r.IncludeHistory {
-		return notOffered("IncludeHistory")
 	}
 	return orderly.CheckTags(rpc.Tags(r.Tag))
 }

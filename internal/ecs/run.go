@@ -93,7 +93,7 @@ func (p *runParameters) request(maxTags int) engine.Request {
 	q := engine.Request{
 		Region: p.RegionId,
 		Target: orderly.Target{Instances: p.InstanceId, Tags: rpc.Tags(p.ResourceTag)}, MaxTags: maxTags,
-		Parameters: p.Parameters, Repeat: orderly.RepeatMode(p.RepeatMode), Termination: orderly.TerminationMode(p.TerminationMode),
+		Parameters: p.Parameters, Repeat: orderly.RepeatMode(p.RepeatMode), Frequency: p.Frequency, Termination: orderly.TerminationMode(p.TerminationMode),
 		Username: p.Username, PasswordName: p.WindowsPasswordName, ResourceGroup: p.ResourceGroupId, Tags: rpc.Tags(p.Tag),
 	}
 	q.Command.WorkingDir, q.Command.Launcher, q.Command.Timeout = p.WorkingDir, p.Launcher, rpc.Timeout(p.Timeout)
@@ -107,30 +107,10 @@ func (p *runParameters) request(maxTags int) engine.Request {
 // check refuses, with its published code when it has one, what is malformed and the engine does not
 // look at; and what is not offered.
 func (p *runParameters) check() error {
-	if err := p.checkRepeat(); err != nil {
-		return err
-	}
 	if err := p.checkContainer(); err != nil {
 		return err
 	}
 	return firstGiven([2]string{"OssOutputDelivery", p.OssOutputDelivery})
-}
-
-// checkRepeat admits what runs once and at once (rules RM-1, RM-2).
-func (p *runParameters) checkRepeat() error {
-	switch orderly.RepeatMode(p.RepeatMode) {
-	case "", orderly.Once, orderly.NextRebootOnly, orderly.EveryReboot, orderly.DryRun:
-	case orderly.Period:
-		if p.Frequency == "" {
-			return orderly.FrequencyMissing
-		}
-	default:
-		return orderly.RepeatModeUnknown
-	}
-	if p.RepeatMode == string(orderly.Once) {
-		return firstGiven([2]string{"Frequency", p.Frequency})
-	}
-	return firstGiven([2]string{"Frequency", p.Frequency}, [2]string{"RepeatMode", p.RepeatMode})
 }
 
 var (
