@@ -372,6 +372,23 @@ func TestReleasedSchedule(t *testing.T) { // REL-1
 }
 
 // LG-2: a schedule is Running in the older vocabulary until it is stopped, whatever becomes of it.
+// An agent that was installed anew does not know the schedule it is told to stop: its answer is about
+// a task that never ran, whatever ran before it was lost.
+func TestStopOfAScheduleThatTheAgentHasLost(t *testing.T) { // T16, HND-5, STOP-7
+	task := told(of(period), period, held, ran(1, orderly.Success, 10, 20), ran(2, orderly.Success, 70, 80))
+	task.Stop(at(95), period, limit)
+	if v := task.Meet(orderly.Boot{Incarnation: "new", ID: home.ID}, false, at(96), period, limit); v != orderly.SendStop {
+		t.Fatalf("Meet = %v, want SendStop", v)
+	}
+	never := orderly.Report{Number: 1 << 31, State: orderly.Cancelled, Finished: at(97)}
+	if e := task.Apply(never, period, limit, at(97)); e != orderly.ReportApplied || task.State != orderly.Terminated || task.Repeats != 2 {
+		t.Errorf("%v: %s after %d runs, want it Terminated after 2", e, task.State, task.Repeats)
+	}
+	if e := task.Apply(never, period, limit, at(98)); e != orderly.ReportRepeated {
+		t.Errorf("told again: %v, want ReportRepeated", e)
+	}
+}
+
 func TestLegacyStatusOfASchedule(t *testing.T) {
 	ok := ran(1, orderly.Success, 10, 12)
 	for name, c := range map[string]struct {

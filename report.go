@@ -39,7 +39,7 @@ const (
 
 // Apply moves the task by a report (T5, T8 to T11, T16, T17, T20 to T22).
 func (t *Task) Apply(r Report, p Plan, l Limits, now time.Time) ReportEffect {
-	news := r.Number > t.Report
+	news := r.Number > t.Report || p.Repeat.Recurs() && t.State.Live() && r.aboutAll()
 	switch {
 	case !t.State.Live() && news && r.result():
 		t.Report = r.Number
@@ -60,12 +60,16 @@ func (t *Task) Apply(r Report, p Plan, l Limits, now time.Time) ReportEffect {
 	return effect
 }
 
+// aboutAll reports whether r ends the task without being about a run. An agent whose journal is new
+// knows no runs, so the numbers of its reports begin again: it may say so of a schedule that has run.
+func (r Report) aboutAll() bool { return r.Run == 0 && !r.State.Live() }
+
 // heldNow reports whether r is the first to say that the agent has the task as it is to be now
 // (HND-4, MIA-7); that may be said by a report that holds no other news.
 func (t *Task) heldNow(r Report) bool { return !t.Confirmed && r.Version >= t.Version }
 
 func (t *Task) apply(r Report, p Plan, now time.Time) ReportEffect {
-	t.Report, t.Updated = r.Number, now
+	t.Report, t.Updated = max(t.Report, r.Number), now
 	switch {
 	case p.Repeat.Recurs():
 		return t.occur(r, p, now)
