@@ -30,7 +30,9 @@ func TestGoSDKIsRefused(t *testing.T) {
 			{400, "Parameter.Disabled", func(q *ecs.RunCommandRequest) { q.Parameters = map[string]any{"a": "b"} }},
 			{404, "InvalidTerminationMode.NotFound", func(q *ecs.RunCommandRequest) { q.TerminationMode = "Gently" }},
 			{400, "InvalidTagKey.Malformed", func(q *ecs.RunCommandRequest) { q.Tag = &[]ecs.RunCommandTag{{Key: "acs:x"}} }},
-			{400, "InvalidParameter.Frequency", func(q *ecs.RunCommandRequest) { q.Frequency = "rate(5m)" }},
+			{400, "InvalidParam.Frequency", func(q *ecs.RunCommandRequest) { q.Frequency = "rate(5 minutes)" }},
+			{400, "MissingParam.Frequency", func(q *ecs.RunCommandRequest) { q.RepeatMode = "Period" }},
+			{404, "InvalidRepeatMode.NotFound", func(q *ecs.RunCommandRequest) { q.RepeatMode = "Sometimes" }},
 		} {
 			q := newRun("echo never", a)
 			r.change(q)
