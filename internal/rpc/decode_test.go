@@ -106,7 +106,8 @@ func TestTypesThatCannotTravelAreBugs(t *testing.T) {
 			X string `rpc:",mandatory"`
 		}, struct{}]()
 	})
-	panics("a map in a response", func() { handle[struct{}, struct{ X map[string]string }]() })
+	panics("a map by numbers in a response", func() { handle[struct{}, struct{ X map[int]string }]() })
+	panics("a map of lists in a response", func() { handle[struct{}, struct{ X map[string][]string }]() })
 	panics("a Code at the top of a response", func() { handle[struct{}, struct{ Code string }]() })
 	panics("pointers in a list", func() { handle[struct{}, struct{ X []*string }]() })
 }

@@ -42,5 +42,6 @@
 //
 // A response struct's field names, or the names in their tags, are those on the wire, in JSON and
 // in XML; RequestId is put in front of them. A list that the dialect wraps is a struct with one slice field. A nil slice is
-// [] in JSON and nothing in XML, a nil pointer is left out, an empty string is shown.
+// [] in JSON and nothing in XML, a nil pointer is left out, an empty string is shown. A map is an object, in XML
+// with an element for each key, whose name has _ for what no name can have.
 package rpc

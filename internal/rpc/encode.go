@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +14,10 @@ import (
 
 // A shape is how a type of a response looks on the wire. It is made once for each action.
 type shape struct {
-	kind    reflect.Kind // Struct, Slice, String, Bool, Int64 or Uint64
+	kind    reflect.Kind // Struct, Slice, Map, String, Bool, Int64 or Uint64
 	pointer bool         // nil is left out
 	members []member     // of a Struct
-	elem    *shape       // of a Slice
+	elem    *shape       // of a Slice, or of a Map whose keys are strings
 }
 
 // A member is one field of a struct.
@@ -60,6 +61,11 @@ func shapeOf(t reflect.Type) *shape {
 			break
 		}
 		return &shape{kind: reflect.Slice, elem: shapeOf(t.Elem())}
+	case reflect.Map:
+		if t.Key().Kind() != reflect.String || t.Elem().Kind() == reflect.Slice || t.Elem().Kind() == reflect.Pointer {
+			break
+		}
+		return &shape{kind: reflect.Map, elem: shapeOf(t.Elem())}
 	case reflect.Struct:
 		s := &shape{kind: reflect.Struct}
 		s.add(t, nil)
@@ -131,10 +137,29 @@ func (s *shape) json(dst []byte, v reflect.Value) []byte {
 			dst = s.elem.json(dst, v.Index(i))
 		}
 		return append(dst, ']')
+	case reflect.Map:
+		return s.mapJSON(dst, v)
 	case reflect.String:
 		return quoteJSON(dst, v.String())
 	}
 	return s.plain(dst, v)
+}
+
+func (s *shape) mapJSON(dst []byte, v reflect.Value) []byte {
+	dst = append(dst, '{')
+	for i, key := range keysOf(v) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(quoteJSON(dst, key.String()), ':')
+		dst = s.elem.json(dst, v.MapIndex(key))
+	}
+	return append(dst, '}')
+}
+
+// keysOf are the keys of a map, in their order.
+func keysOf(v reflect.Value) []reflect.Value {
+	return slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // plain writes what looks the same in JSON and XML.
@@ -199,10 +224,26 @@ func (s *shape) xml(b *bytes.Buffer, name string, v reflect.Value) {
 	switch s.kind {
 	case reflect.Struct:
 		s.membersXML(b, v)
+	case reflect.Map:
+		for _, key := range keysOf(v) {
+			s.elem.xml(b, elementName(key.String()), v.MapIndex(key))
+		}
 	case reflect.String:
 		_ = xml.EscapeText(b, []byte(v.String())) // writing to a Buffer does not fail; illegal characters become U+FFFD
 	default:
 		b.Write(s.plain(b.AvailableBuffer(), v))
 	}
 	b.WriteString("</" + name + ">")
+}
+
+// notInNames finds what the name of an element cannot have.
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
+
+// elementName is the name of the element for a key of a map: the key itself where it can be one.
+func elementName(key string) string {
+	key = notInNames.ReplaceAllString(key, "_")
+	if key == "" || !strings.ContainsAny(key[:1], "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+		key = "_" + key
+	}
+	return key
 }
