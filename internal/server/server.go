@@ -23,6 +23,7 @@ import (
 	"github.com/orderly-run/orderly/internal/gateway"
 	"github.com/orderly-run/orderly/internal/rpc"
 	"github.com/orderly-run/orderly/internal/store"
+	"github.com/orderly-run/orderly/internal/swas"
 )
 
 // Config is how a server runs; the zero value of each field means the default named there.
@@ -199,9 +200,17 @@ func (s *Server) assemble(ctx context.Context) error {
 		g.CA = s.ca.PEM()
 	}
 	s.gateway = gateway.New(bus, s.db, s.engine, s.fleet, g)
-	dialect := ecs.New(ecs.Config{Engine: s.engine, Fleet: s.fleet, TokenKey: tokens, Endpoint: func(string) string { return s.address() }})
-	s.rpc = rpc.New(rpc.Config{APIs: []rpc.API{dialect.API()}, Keys: keys{s.db}, Host: s.cfg.Listen, Log: s.cfg.Log, Observe: s.metrics.request})
+	s.rpc = rpc.New(rpc.Config{APIs: s.dialects(tokens), Keys: keys{s.db}, Host: s.cfg.Listen, Log: s.cfg.Log, Observe: s.metrics.request})
 	return nil
+}
+
+// dialects are the APIs that share an address: clients tell them apart by version.
+func (s *Server) dialects(tokens []byte) []rpc.API {
+	endpoint := func(string) string { return s.address() }
+	return []rpc.API{
+		ecs.New(ecs.Config{Engine: s.engine, Fleet: s.fleet, TokenKey: tokens, Endpoint: endpoint}).API(),
+		swas.New(swas.Config{Engine: s.engine, Fleet: s.fleet, TokenKey: tokens, Endpoint: endpoint}).API(),
+	}
 }
 
 // sharedKeys are what the message bus knows the servers of a database by.

@@ -294,7 +294,9 @@ func TestRefusals(t *testing.T) {
 // furnish makes the things that refusals name.
 func (h *house) furnish() *strings.Replacer {
 	up, windows, full := h.machine(orderly.Linux), h.machine(orderly.Windows), h.machine(orderly.Linux)
-	create := func(pairs ...string) string { return call[began](h, "CreateCommand", aCommand.with(pairs...)).CommandId }
+	create := func(pairs ...string) string {
+		return call[began](h, "CreateCommand", aCommand.with(pairs...)).CommandId
+	}
 	busy := create()
 	task := call[began](h, "InvokeCommand", values{"CommandId": busy, "InstanceIds": list(up)}).InvokeId
 	call[struct{}](h, "TagResources", values{"ResourceType": "instance", "ResourceId.1": full.name}.with(many("Tag", 20, ".Key")...))
