@@ -95,26 +95,58 @@ var operations = map[string]auth.Params{
 	"DescribeInvocationResults": {}, "DescribeRegions": {},
 }
 
+// secondary are the operations of the second dialect, likewise, and its parameters.
+var (
+	secondary = map[string]auth.Params{
+		"CreateCommand": {"Name": "n", "Type": "RunShellScript", "CommandContent": "true"}, "DescribeCommands": {"Provider": "User"},
+		"UpdateCommandAttribute": {"CommandId": "c-1"}, "DeleteCommand": {"CommandId": "c-1"},
+		"RunCommand":    {"Name": "n", "Type": "RunShellScript", "CommandContent": "true", "InstanceId": "mi-1"},
+		"InvokeCommand": {"CommandId": "c-1", "InstanceIds": `["mi-1"]`}, "DescribeCommandInvocations": {}, "DescribeInvocations": {"InstanceId": "mi-1"},
+		"DescribeInvocationResult": {"InstanceId": "mi-1", "InvokeId": "t-1"}, "InstallCloudAssistant": {"InstanceIds": `["mi-1"]`},
+		"DescribeCloudAssistantStatus": {}, "DescribeCloudAssistantAttributes": {"InstanceIds": `["mi-1"]`}, "ListInstances": {}, "ListInstanceStatus": {},
+		"TagResources":   {"ResourceType": "command", "ResourceId.1": "c-1", "Tag.1.Key": "k"},
+		"UntagResources": {"ResourceType": "command", "ResourceId.1": "c-1", "All": "true"}, "ListTagResources": {"ResourceType": "command"},
+		"StartTerminalSession": {"InstanceId": "mi-1"}, "LoginInstance": {"InstanceId": "mi-1"}, "DescribeInstanceVncUrl": {"InstanceId": "mi-1"},
+	}
+	secondaryParameters = []string{
+		"All", "ChargeType", "ClientToken", "CommandContent", "CommandId", "CommandName", "CommandType", "DeliveryTimeout", "Description", "EnableParameter",
+		"InstanceId", "InstanceIds", "InstanceName", "InvocationStatus", "InvokeId", "InvokeStatus", "Name", "NextToken", "PageNumber", "PageSize", "Parameters",
+		"Password", "PlanType", "Port", "Provider", "PublicIpAddresses", "RegionId", "ResourceGroupId", "ResourceId.1", "ResourceType", "Status", "Tag.1.Key",
+		"Tag.1.Value", "TagKey.1", "Timeout", "Type", "Username", "WindowsPasswordName", "WorkingDir", "WorkingUser",
+	}
+)
+
 // Bad input never hurts: whatever text stands in whatever parameter, it is an answer's and not a
 // fault of ours.
 func TestNoTextInAnyParameterIsAFault(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		for action, base := range operations {
 			for _, name := range parameters {
-				for _, text := range []string{"\x00", "a\x00b", "\xff\xfe", "'", "';--", "%", strings.Repeat("9", 30), "-9223372036854775808", "\u2028\U000e0001"} {
-					p := auth.Params{name: text}
-					for k, v := range base {
-						if k != name {
-							p[k] = v
-						}
-					}
-					if status, body := h.call(h.key, action, p); status >= 500 || !json.Valid([]byte(body)) && name != "Format" {
-						t.Errorf("%s with %s=%q: %d %s", action, name, text, status, body)
-					}
-				}
+				h.hurt(action, name, base)
+			}
+		}
+		for action, base := range secondary {
+			for _, name := range secondaryParameters {
+				h.hurt(action, name, swas(base))
 			}
 		}
 	})
+}
+
+// hurt puts text that may hurt into one parameter of a request.
+func (h *house) hurt(action, name string, base auth.Params) {
+	h.t.Helper()
+	for _, text := range []string{"\x00", "a\x00b", "\xff\xfe", "'", "';--", "%", strings.Repeat("9", 30), "-9223372036854775808", "\u2028\U000e0001", `["\ud800"]`} {
+		p := auth.Params{name: text}
+		for k, v := range base {
+			if k != name {
+				p[k] = v
+			}
+		}
+		if status, body := h.call(h.key, action, p); status >= 500 || !json.Valid([]byte(body)) && name != "Format" {
+			h.t.Errorf("%s with %s=%q: %d %s", action, name, text, status, body)
+		}
+	}
 }
 
 // What a server keeps is for its owner's eyes only.
