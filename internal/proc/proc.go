@@ -87,6 +87,15 @@ func Start(spec Spec) (*Process, error) {
 	return p, nil
 }
 
+// Check finds what would make Start fail before it tries: its errors are those of Start.
+func Check(spec Spec) error {
+	p := &Process{spec: spec}
+	if err := p.prepare(); err != nil {
+		return err
+	}
+	return p.cmd.Err
+}
+
 func (p *Process) prepare() error {
 	cmd := exec.Command(p.spec.Path, p.spec.Args...) //nolint:noctx // Stop ends it, which knows of descendants
 	cmd.Env = p.spec.Env
