@@ -23,7 +23,8 @@
 // The first message of a link, and the first after each reconnect, is a [Hello]. The server answers
 // with a Welcome, or with a Goodbye and a reason: another link holds the instance ("duplicate"), it was
 // deregistered ("deregistered"), or the version is not spoken ("version"). Until it is welcomed an agent
-// starts nothing. An agent that hears nothing says hello again, later each time.
+// takes up nothing and starts nothing but runs of schedules that it holds; those it starts until it is
+// told that it is a duplicate. An agent that hears nothing says hello again, later each time.
 //
 // A Run message is for one incarnation of the agent's journal and one boot of the machine; an agent
 // for which it is not meant drops it. Allowance is how many milliseconds are left for the agent to take
@@ -50,7 +51,9 @@
 // is reported like a task that runs once. Last says that with this snapshot the schedule is over. One
 // that is over other than by the end of a run says so as run [OverRun]: Cancelled after a Stop, Aborted
 // when it never was taken up in time, Invalid with a code when it makes no sense or has no time left.
-// The Version of a Snapshot tells which one the agent holds.
+// The Version of a Snapshot tells which one the agent holds. An agent that is asked to stop or expire a
+// task that it knows nothing of answers as run OverRun too: it may have been a schedule of whose runs
+// the server has heard. One that it holds was taken up: Expire leaves it alone.
 //
 // # Reports
 //
