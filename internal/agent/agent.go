@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/orderly-run/orderly"
 )
 
 // Why Run ends without being told to. Nothing but what the message says helps.
@@ -22,14 +20,18 @@ var (
 
 // Config is how an agent works; the zero value of each field but Dir means what is named there.
 type Config struct {
-	Dir     string       // where identity, journal and scripts are
-	Version string       // of the program; "dev"
-	AtOnce  int          // commands that run at the same time, others wait; 64
-	Spool   int64        // bytes of reports that may wait for acknowledgement; 64 MiB
-	Times   Times        // DefaultTimes
-	Boot    string       // ID of the machine's boot; "" asks the system
-	Root    string       // of the file system that has the facts about the machine; "/"
-	Log     *slog.Logger // nothing is logged
+	Dir     string // where identity, journal and scripts are
+	Version string // of the program; "dev"
+	AtOnce  int    // commands that run at the same time, others wait; 64
+	Spool   int64  // bytes of reports that may wait for acknowledgement; 64 MiB
+	Times   Times  // DefaultTimes
+	Boot    string // ID of the machine's boot; "" asks the system
+
+	// Uptime is how long ago that boot was when New is called; 0 asks the system.
+	Uptime time.Duration
+
+	Root string       // of the file system that has the facts about the machine; "/"
+	Log  *slog.Logger // nothing is logged
 }
 
 func (c Config) withDefaults() Config {
@@ -37,6 +39,7 @@ func (c Config) withDefaults() Config {
 	c.AtOnce = cmp.Or(c.AtOnce, 64)
 	c.Spool = cmp.Or(c.Spool, 64<<20)
 	c.Times = cmp.Or(c.Times, DefaultTimes)
+	c.Times.Clock = cmp.Or(c.Times.Clock, DefaultTimes.Clock)
 	c.Root = cmp.Or(c.Root, "/")
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
@@ -49,15 +52,16 @@ type Agent struct {
 	log      *slog.Logger
 	identity Identity
 	boot     string
+	made     time.Time
 	link     string // names this process to the server
 	journal  *Journal
 
 	events chan func()
 	over   chan struct{} // closed when nobody takes events any more
 
-	tasks   map[orderly.TaskKey]*task
-	waiting []orderly.TaskKey
-	active  map[orderly.TaskKey]*task // a goroutine of execute has it
+	tasks   map[Occurrence]*task
+	waiting []Occurrence
+	active  map[Occurrence]*task // a goroutine of execute has it
 	acked   memory
 	early   []arrival // what came before the first welcome
 	live    bool      // a look at the running commands' output is due
@@ -90,10 +94,10 @@ func New(c Config) (*Agent, error) {
 		}
 	}
 	return &Agent{
-		cfg: c, log: c.Log.With("instance", id.Instance), identity: id, boot: boot, link: rand.Text(),
+		cfg: c, log: c.Log.With("instance", id.Instance), identity: id, boot: boot, made: time.Now(), link: rand.Text(),
 		events: make(chan func()), over: make(chan struct{}),
-		tasks: map[orderly.TaskKey]*task{}, active: map[orderly.TaskKey]*task{},
-		reports: reports{queued: map[orderly.TaskKey]bool{}},
+		tasks: map[Occurrence]*task{}, active: map[Occurrence]*task{},
+		reports: reports{queued: map[Occurrence]bool{}},
 	}, nil
 }
 

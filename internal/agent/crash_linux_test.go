@@ -145,10 +145,10 @@ func TestKilledBeforeAndWhileStarting(t *testing.T) {
 	w := newWorld(t)
 	j := open(t, filepath.Join(w.dir, "journal"), boot)
 	job := wire.Encode(wire.Job{Type: orderly.RunShellScript, Content: []byte("echo ran"), WorkingDir: "/", Timeout: 60_000, Termination: orderly.KillProcessTree})
-	must(t, j.Got(key(1), job))
-	must(t, j.Got(key(2), job))
-	must(t, j.Starting(key(2)))
-	must(t, j.Got(key(3), job))
+	must(t, j.Got(occ(1), job))
+	must(t, j.Got(occ(2), job))
+	must(t, j.Starting(occ(2)))
+	must(t, j.Got(occ(3), job))
 	must(t, j.Tombstone(key(3)))
 	p, err := proc.Start(proc.Spec{Path: "sleep", Args: []string{"100"}, Dir: "/", Mark: j.Incarnation() + "-2-0"})
 	must(t, err)
@@ -179,10 +179,10 @@ func TestRebootedMachine(t *testing.T) {
 	t.Cleanup(bystander.Stop)
 	j := open(t, filepath.Join(w.dir, "journal"), "boot-0")
 	job := wire.Encode(wire.Job{Type: orderly.RunShellScript, Content: []byte("echo > " + w.dir + "/ran"), WorkingDir: "/"})
-	must(t, j.Got(key(1), job))
-	must(t, j.Got(key(2), job))
-	must(t, j.Starting(key(2)))
-	must(t, j.Started(key(2), agent.Run{PID: bystander.PID(), StartTime: bystander.StartTime(), At: time.Now().Add(-time.Minute)}))
+	must(t, j.Got(occ(1), job))
+	must(t, j.Got(occ(2), job))
+	must(t, j.Starting(occ(2)))
+	must(t, j.Started(occ(2), agent.Process{PID: bystander.PID(), StartTime: bystander.StartTime(), At: time.Now().Add(-time.Minute)}))
 	must(t, j.Close())
 	w.start()
 	for seq := range int64(2) {
@@ -232,4 +232,49 @@ func fill(t *testing.T, path string) {
 	for err == nil {
 		_, err = f.Write(make([]byte, 512))
 	}
+}
+
+// The same for the runs of a schedule, which goes on: ordinals come without a gap, each with one end,
+// and no run has more than one start.
+func TestScheduleKilledAtAnyMoment(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	w := worldOn(t, "/")
+	log := filepath.Join(w.dir, "log")
+	cmd := w.program()
+	k := w.run(1, "echo start >> "+log+"; sleep 0.02", period(everySecond, 1))
+	for range 6 {
+		w.state(k, orderly.Pending)
+		<-time.After(time.Until(time.Now().Truncate(time.Second).Add(time.Second + time.Duration(rnd.IntN(40_000))*time.Microsecond)))
+		crash(cmd)
+		cmd = w.program()
+		w.hello()
+	}
+	w.send(wire.ToAgent{Stop: w.ref(k)})
+	w.until("the end of the schedule", func() bool {
+		ends := w.ends(k)
+		return len(ends) > 0 && ends[len(ends)-1].Last
+	})
+	w.set(func() {
+		data, err := os.ReadFile(log)
+		must(t, err)
+		starts, succeeded, runs := strings.Count(string(data), "start\n"), 0, 0
+		for i, s := range w.ends(k) {
+			switch {
+			case s.Run == wire.OverRun:
+				continue
+			case s.State == orderly.Success:
+				succeeded++
+			case s.State != orderly.Error && s.State != orderly.Terminated:
+				t.Errorf("%+v", s)
+			}
+			if runs++; s.Run != i+1 {
+				t.Errorf("run %d comes as number %d", s.Run, i+1)
+			}
+		}
+		if starts > runs || starts < succeeded || runs < 3 {
+			t.Errorf("%d starts of %d runs, %d succeeded", starts, runs, succeeded)
+		}
+	})
 }

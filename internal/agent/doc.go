@@ -16,17 +16,44 @@
 // longer one says that it runs, and then about every second the newest piece of its output. A Stop
 // is a tombstone in the journal before anything else.
 //
+// The script is a file that carries the invocation's ID, readable for the user it runs as and for
+// nobody else, and removed afterwards. sh runs it, or what its first line names, or its launcher: a
+// command line that sh reads, with the script's path in it.
+//
+// # Schedules
+//
+// A schedule is a task that the journal keeps until it is over; each of its runs is an [Occurrence]
+// with a life of its own there, from the record that it is starting to the acknowledgement of its end.
+// The schedule's record has what was handed over, when the task was created by this machine's clock,
+// and whether the boot under which it came is one to run at. How many runs there were and whether one
+// was started under this boot is kept with it when they are forgotten. A newer version replaces the
+// record and no more than that.
+//
+// Times of a rate count from the task's creation by the clock of the process, which nobody sets. A
+// calendar is read off the machine's clock, which is looked at every Times.Clock. What is due while
+// the agent is down, the machine sleeps or the run before waits or goes on is left out. EveryReboot and
+// NextRebootOnly are due when the journal was written under another boot, or came after the boot that
+// is to run it. No run begins before its record is safe from a power cut, so that no ordinal is used
+// twice.
+//
+// Schedules do not wait for a server, neither when the agent starts nor later. But they keep still
+// once the server has said that another agent is this instance.
+//
+// Runs are told of in their order and the end of the schedule last: as part of the end of its last run,
+// or by itself. With that acknowledged all of it is forgotten.
+//
 // # Ends of the agent
 //
 // When Run's context ends, running commands are killed, since their output could be read by nobody,
 // and reported as Error/ClientRestarted with what they wrote so far. When the agent is killed, its
 // next start kills what the journal says was running and reports the same, without the output. After
 // a boot of the machine nothing is left to kill, and the code is InstanceRestarted. What was taken
-// up but not started runs after a restart of the agent, and not after one of the machine.
+// up but not started runs after a restart of the agent, and not after one of the machine. A schedule
+// goes on after both.
 //
 // # Little disk
 //
 // Reports that wait are kept up to Config.Spool; above it they lose their output, the oldest first,
 // but never the end itself. When even the ends do not fit, or the disk takes no more records, new
-// work is refused as Invalid/ClientDiskFull.
+// work is refused as Invalid/ClientDiskFull, and runs of schedules are left out.
 package agent

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/user"
@@ -18,8 +19,17 @@ import (
 )
 
 // execute runs a task whose start the journal knows of, from the start of its process to its end.
-// It runs beside the agent and tells it by post.
+// It runs beside the agent and tells it by post. The run of a schedule begins when its record is safe
+// from a power cut too: one for NextRebootOnly must never be repeated (design rule 5), and no ordinal
+// may be used again.
 func (a *Agent) execute(t *task, data []byte) {
+	if t.plan != nil || t.of != nil {
+		if err := a.journal.Sync(); err != nil {
+			a.log.Error("a run cannot be made sure of", "task", t.key, "error", err)
+			a.post(func() { a.exited(t, outcome{State: orderly.Invalid, Code: orderly.ClientDiskFull}) })
+			return
+		}
+	}
 	p, clean, err := a.launch(t.key, data)
 	if err != nil {
 		a.log.Warn("a process cannot be started", "task", t.key, "error", err)
@@ -27,7 +37,7 @@ func (a *Agent) execute(t *task, data []byte) {
 		return
 	}
 	at := time.Now()
-	if err := a.journal.Started(t.key, Run{PID: p.PID(), StartTime: p.StartTime(), At: at}); err != nil {
+	if err := a.journal.Started(t.key, Process{PID: p.PID(), StartTime: p.StartTime(), At: at}); err != nil {
 		a.log.Warn("a start cannot be recorded", "task", t.key, "error", err) // its mark tells as well
 	}
 	a.post(func() { a.started(t, p, at) })
@@ -44,23 +54,21 @@ func (a *Agent) execute(t *task, data []byte) {
 }
 
 // launch starts a task's process; clean removes what was made for it.
-func (a *Agent) launch(key orderly.TaskKey, data []byte) (p *proc.Process, clean func(), err error) {
+func (a *Agent) launch(o Occurrence, data []byte) (p *proc.Process, clean func(), err error) {
 	job, err := wire.Decode[wire.Job](data)
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, script, err := a.writeScript(key, &job)
+	dir, script, err := a.writeScript(o, &job)
 	clean = func() {
 		if err := os.RemoveAll(dir); err != nil {
-			a.log.Warn("a script cannot be removed", "task", key, "error", err)
+			a.log.Warn("a script cannot be removed", "task", o, "error", err)
 		}
 	}
 	if err == nil {
-		p, err = proc.Start(proc.Spec{
-			Path: "sh", Args: arguments(script, job.Content), Dir: job.WorkingDir, Env: environment(job.Username),
-			Username: job.Username, Timeout: milliseconds(job.Timeout),
-			KillTree: job.Termination == orderly.KillProcessTree, Keep: orderly.MaxOutput, Mark: a.mark(key),
-		})
+		spec := process(&job, script)
+		spec.Mark = a.mark(o)
+		p, err = proc.Start(spec)
 	}
 	if err != nil {
 		clean()
@@ -68,19 +76,60 @@ func (a *Agent) launch(key orderly.TaskKey, data []byte) (p *proc.Process, clean
 	return p, clean, err
 }
 
+// tryLaunch finds what would keep a job's process from being started.
+func tryLaunch(data []byte) error {
+	job, err := wire.Decode[wire.Job](data)
+	if err != nil {
+		return err
+	}
+	return proc.Check(process(&job, "script"))
+}
+
+// process is the process of a job whose script is saved.
+func process(job *wire.Job, script string) proc.Spec {
+	return proc.Spec{
+		Path: "sh", Args: arguments(script, job), Dir: job.WorkingDir, Env: environment(job.Username),
+		Username: job.Username, Timeout: milliseconds(job.Timeout),
+		KillTree: job.Termination == orderly.KillProcessTree, Keep: orderly.MaxOutput,
+	}
+}
+
 // mark is what a task's processes have in their environment (package proc), also after a restart of
 // the agent.
-func (a *Agent) mark(key orderly.TaskKey) string {
-	return fmt.Sprintf("%s-%d-%d", a.journal.Incarnation(), key.Invocation, key.Ordinal)
+func (a *Agent) mark(o Occurrence) string { return a.journal.Incarnation() + "-" + o.name() }
+
+// name tells o from all others.
+func (o Occurrence) name() string {
+	name := fmt.Sprintf("%d-%d", o.Invocation, o.Ordinal)
+	if o.Run > 0 {
+		name += "-" + strconv.Itoa(o.Run)
+	}
+	return name
 }
 
 // arguments are those of sh that run a script file as `sh -c <file>` does (LA-2), which means sh
-// itself unless the first line names another interpreter.
-func arguments(script string, content []byte) []string {
-	if bytes.HasPrefix(content, []byte("#!")) {
+// itself unless the first line names another interpreter, or that run its launcher (LA-1).
+func arguments(script string, job *wire.Job) []string {
+	switch {
+	case job.Launcher != "":
+		return []string{"-c", orderly.Launch(job.Launcher, plain(script))}
+	case bytes.HasPrefix(job.Content, []byte("#!")):
 		return []string{"-c", `exec "$0"`, script}
 	}
 	return []string{script}
+}
+
+// plain is a path as the shell reads it where nothing is quoted. Only the agent's directory may have
+// anything to hide from it.
+func plain(path string) string {
+	var b strings.Builder
+	for _, r := range path {
+		if !strings.ContainsRune("/._-+,:@%", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // environment is the agent's own, without its settings, some of which are secret. Another user gets
@@ -116,19 +165,20 @@ func milliseconds(n int64) time.Duration {
 	return time.Duration(min(max(n, 0), most)) * time.Millisecond
 }
 
-// writeScript writes a task's script where its user, and nobody else, can read and execute it.
-func (a *Agent) writeScript(key orderly.TaskKey, job *wire.Job) (dir, script string, err error) {
+// writeScript writes a task's script where its user, and nobody else, can read and execute it. Its
+// name carries the invocation's ID (LA-3).
+func (a *Agent) writeScript(o Occurrence, job *wire.Job) (dir, script string, err error) {
 	uid, gid, foreign := owner(job.Username)
 	if foreign {
 		dir, err = os.MkdirTemp(filepath.Split(a.foreignPrefix()))
 	} else {
-		dir = filepath.Join(a.workDir(), scriptName(key, job.InvokeID))
+		dir = filepath.Join(a.workDir(), o.name())
 		err = os.Mkdir(dir, 0o700)
 	}
 	if err != nil {
 		return dir, "", err
 	}
-	script = filepath.Join(dir, "script")
+	script = filepath.Join(dir, scriptName(o, job.InvokeID)+cmp.Or(orderly.ScriptExt(job.Launcher), ".sh"))
 	if err = writeExecutable(script, job.Content); err != nil || !foreign {
 		return dir, script, err
 	}
@@ -145,13 +195,13 @@ func (a *Agent) foreignPrefix() string {
 }
 
 // scriptName is what users see in the shell's messages.
-func scriptName(key orderly.TaskKey, invokeID string) string {
+func scriptName(o Occurrence, invokeID string) string {
 	if invokeID == "" || strings.ContainsFunc(invokeID, func(r rune) bool {
 		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) {
-		invokeID = strconv.FormatInt(key.Invocation, 10)
+		return strconv.FormatInt(o.Invocation, 10)
 	}
-	return invokeID + "-" + strconv.Itoa(key.Ordinal)
+	return invokeID
 }
 
 // owner is a user that is not the agent's own.

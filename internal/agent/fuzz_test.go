@@ -22,6 +22,12 @@ func FuzzToAgent(f *testing.F) {
 	} {
 		f.Add(wire.Encode(m))
 	}
+	for _, p := range []wire.Plan{
+		{Mode: orderly.Period, Frequency: "rate(60s)", Age: 1 << 62, Ran: 1 << 40, Version: -1}, {Mode: orderly.Period, Frequency: "0 0 0 L * ?"},
+		{Mode: orderly.EveryReboot, Age: 1 << 40}, {Mode: orderly.NextRebootOnly, Age: -1, Before: "b"}, {Mode: orderly.DryRun}, {Mode: "x"},
+	} {
+		f.Add(wire.Encode(wire.ToAgent{Run: &wire.Run{TaskKey: ref.TaskKey, Incarnation: "i", Boot: "b", Plan: &p, Job: []byte(`{"type":"RunShellScript"}`)}}))
+	}
 	f.Add([]byte(`{"run":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := wire.Decode[wire.ToAgent](data)
@@ -60,8 +66,8 @@ func idle(t *testing.T) *Agent {
 	c := Config{AtOnce: -1}.withDefaults()
 	a := &Agent{
 		cfg: c, log: c.Log, boot: "b", journal: j, events: make(chan func()), over: make(chan struct{}),
-		tasks: map[orderly.TaskKey]*task{}, active: map[orderly.TaskKey]*task{},
-		reports: reports{queued: map[orderly.TaskKey]bool{}},
+		tasks: map[Occurrence]*task{}, active: map[Occurrence]*task{},
+		reports: reports{queued: map[Occurrence]bool{}},
 	}
 	a.uplink = uplink{conn: &connection{}, welcome: true, admitted: true}
 	return a

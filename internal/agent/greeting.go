@@ -43,7 +43,7 @@ func (a *Agent) welcomed(w *wire.Welcome) {
 	if !u.welcome {
 		a.log.Info("welcome")
 	}
-	u.welcome, u.admitted = true, true
+	u.welcome, u.admitted, u.rival = true, true, false
 	a.scheduleBeat()
 	a.resumeReports()
 	early := a.early
@@ -57,7 +57,7 @@ func (a *Agent) welcomed(w *wire.Welcome) {
 // dismissed is called when the server does not want this link.
 func (a *Agent) dismissed(reason string) {
 	a.disconnect()
-	a.uplink.admitted, a.early = false, nil
+	a.uplink.admitted, a.uplink.rival, a.early = false, true, nil
 	switch reason {
 	case wire.ByeDeregistered:
 		a.fail(ErrDeregistered)

@@ -20,32 +20,42 @@ var ErrJournalInUse = errors.New("journal is in use by another agent")
 // compactFrom is the size below which a journal is never rewritten.
 const compactFrom = 1 << 20
 
+// An Occurrence names what starts and ends as one: a task, or one run of a schedule.
+type Occurrence struct {
+	orderly.TaskKey
+	Run int // 1 for a schedule's first run; 0 for a task as such
+}
+
 // A Phase is how far a task came. It never goes back.
 type Phase int8
 
 const (
 	Unseen   Phase = iota // its stop came, itself it did not
-	Got                   // it was taken up
+	Got                   // it was taken up, or is a schedule that is held
 	Starting              // its process may or may not have been started
 	Started               // its process was started
 	Ended                 // its final report is ready and not acknowledged
 )
 
-// A Run identifies a process that was started.
-type Run struct {
+// A Process identifies a process that was started.
+type Process struct {
 	PID       int
 	StartTime uint64    // the kernel's, as proc tells it
 	At        time.Time // the agent's wall clock, in ms
 }
 
-// A Task is what the journal knows of one task that the server has not acknowledged as final.
+// A Task is what the journal knows of one task, or one run of a schedule, that the server has not
+// acknowledged as final.
 type Task struct {
-	Key      orderly.TaskKey
-	Phase    Phase
-	Stopped  bool // it has a tombstone: it must not be started any more
-	Rebooted bool // Got to Started: the machine was booted again since, so no process is left
-	Run      Run  // Started only
-	Stripped bool // Ended only: the output was taken from the report because the spool was full
+	Key       Occurrence
+	Phase     Phase
+	Stopped   bool    // it has a tombstone: it must not be started any more
+	Rebooted  bool    // Got to Started: the machine was booted again since, so no process is left
+	Process   Process // Started only
+	Stripped  bool    // Ended only: the output was taken from the report because the spool was full
+	Scheduled bool    // Got to Started: it is a schedule
+	Runs      int     // of a schedule: the ordinal of the newest run that the journal ever had
+	RanNow    bool    // of a schedule: a run was started since the machine booted
 }
 
 // A Journal is the agent's one log: what it was given, what it started and what came of it, so that
@@ -64,7 +74,8 @@ type Journal struct {
 	size        int64
 	compactAt   int64
 	incarnation string
-	tasks       map[orderly.TaskKey]*entry
+	tasks       map[Occurrence]*entry
+	runs        int   // how many of them are runs of schedules
 	clock       int64 // orders entries
 	live        int64 // bytes that a compaction would keep, about
 	spool       int64 // bytes of reports
@@ -76,6 +87,7 @@ type Journal struct {
 type entry struct {
 	Task
 	boot   string // under which it got to its phase
+	ranIn  string // of a schedule: the boot under which its newest run was started; "" for none or an earlier one
 	order  int64  // when it came, or ended
 	job    span
 	report span
@@ -93,49 +105,58 @@ func (j *Journal) Incarnation() string { return j.incarnation }
 func (j *Journal) Copied() bool { return j.copied }
 
 // Got records that a task was taken up, with everything needed to run it.
-func (j *Journal) Got(key orderly.TaskKey, job []byte) error {
-	return j.advance(Got, record{kind: kindGot, key: key, body: job})
+func (j *Journal) Got(o Occurrence, job []byte) error {
+	return j.advance(Got, record{kind: kindGot, key: o, body: job})
 }
 
-// Starting records that the task's process will be started next.
-func (j *Journal) Starting(key orderly.TaskKey) error {
-	return j.advance(Starting, record{kind: kindStarting, key: key})
+// Scheduled records a schedule that the agent holds from now on, with everything needed to run it,
+// or what replaces that. The boot that counts is the first one's.
+func (j *Journal) Scheduled(key orderly.TaskKey, plan []byte) error {
+	return j.advance(Starting, record{kind: kindPlan, key: whole(key), body: plan})
+}
+
+// Starting records that the process of a task, or of a schedule's next run, will be started next.
+func (j *Journal) Starting(o Occurrence) error {
+	return j.advance(Starting, record{kind: kindStarting, key: o})
 }
 
 // Started records which process was started.
-func (j *Journal) Started(key orderly.TaskKey, run Run) error {
-	return j.advance(Started, record{kind: kindStarted, key: key, body: run.append(nil)})
+func (j *Journal) Started(o Occurrence, p Process) error {
+	return j.advance(Started, record{kind: kindStarted, key: o, body: p.append(nil)})
 }
 
-// Ended records a task's final report. From then on the job is no longer kept. Of several, the
-// first counts.
-func (j *Journal) Ended(key orderly.TaskKey, report []byte) error {
-	return j.advance(Ended, record{kind: kindEnded, key: key, body: report})
+// Ended records a final report. From then on the job is no longer kept. Of several, the first counts.
+func (j *Journal) Ended(o Occurrence, report []byte) error {
+	return j.advance(Ended, record{kind: kindEnded, key: o, body: report})
 }
 
 // Tombstone records that a task must not be started any more, whether it is known already or not.
 func (j *Journal) Tombstone(key orderly.TaskKey) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if e := j.tasks[key]; e != nil && e.Stopped {
+	if e := j.tasks[whole(key)]; e != nil && e.Stopped {
 		return nil
 	}
-	return j.append(record{kind: kindTombstone, key: key})
+	return j.append(record{kind: kindTombstone, key: whole(key)})
 }
 
-// Acked records that the server knows the task's end, and forgets the task.
-func (j *Journal) Acked(key orderly.TaskKey) error {
+// Acked records that the server knows the end, and forgets it; with a schedule all that is left of
+// its runs.
+func (j *Journal) Acked(o Occurrence) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.tasks[key] == nil {
+	if j.tasks[o] == nil {
 		return nil
 	}
-	if err := j.append(record{kind: kindAcked, key: key}); err != nil {
+	if err := j.append(record{kind: kindAcked, key: o}); err != nil {
 		return err
 	}
 	j.compactIfWorthwhile()
 	return nil
 }
+
+// whole is a task as such.
+func whole(key orderly.TaskKey) Occurrence { return Occurrence{TaskKey: key} }
 
 // advance writes r unless the task has come to phase, or further, before.
 func (j *Journal) advance(phase Phase, r record) error {
@@ -147,29 +168,33 @@ func (j *Journal) advance(phase Phase, r record) error {
 	return j.append(r)
 }
 
-// Sync returns when all records are safe from a power cut.
+// Sync returns when all records are safe from a power cut. Meanwhile others may write.
 func (j *Journal) Sync() error {
 	j.mu.Lock()
+	file := j.file
+	j.mu.Unlock()
+	err := file.Sync()
+	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.file.Sync(); err != nil {
+	if err != nil && file == j.file { // one that was compacted meanwhile is safe
 		return fmt.Errorf("sync journal: %w", err)
 	}
 	return nil
 }
 
-// Task returns what is known of a task, and whether anything is.
-func (j *Journal) Task(key orderly.TaskKey) (Task, bool) {
+// Task returns what is known of a task or run, and whether anything is.
+func (j *Journal) Task(o Occurrence) (Task, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e, ok := j.tasks[key]
+	e, ok := j.tasks[o]
 	if !ok {
-		return Task{Key: key}, false
+		return Task{Key: o}, false
 	}
 	return e.view(j.boot), true
 }
 
-// Tasks returns all tasks, first those that have not ended, then the others in the order of their
-// ends.
+// Tasks returns all tasks and runs, first those that have not ended, in the order in which they came,
+// then the others in the order of their ends.
 func (j *Journal) Tasks() []Task {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -196,25 +221,27 @@ func (e *entry) rank() int {
 func (e *entry) view(boot string) Task {
 	t := e.Task
 	t.Rebooted = e.running() && e.boot != boot
+	t.RanNow = e.Scheduled && e.ranIn == boot
 	return t
 }
 
 func (e *entry) running() bool { return e.Phase >= Got && e.Phase <= Started }
 
-// Job returns what Got was given, or nil when the task has ended or never came.
-func (j *Journal) Job(key orderly.TaskKey) ([]byte, error) {
-	return j.read(key, func(e *entry) span { return e.job })
+// Job returns what Got or Scheduled was given, or nil when the task has ended or never came, and of
+// a run, which has nothing of its own.
+func (j *Journal) Job(o Occurrence) ([]byte, error) {
+	return j.read(o, func(e *entry) span { return e.job })
 }
 
-// Report returns a task's final report, or nil when it has not ended.
-func (j *Journal) Report(key orderly.TaskKey) ([]byte, error) {
-	return j.read(key, func(e *entry) span { return e.report })
+// Report returns a final report, or nil when there is none yet.
+func (j *Journal) Report(o Occurrence) ([]byte, error) {
+	return j.read(o, func(e *entry) span { return e.report })
 }
 
-func (j *Journal) read(key orderly.TaskKey, part func(*entry) span) ([]byte, error) {
+func (j *Journal) read(o Occurrence, part func(*entry) span) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e, ok := j.tasks[key]
+	e, ok := j.tasks[o]
 	if !ok || part(e).off == 0 {
 		return nil, nil
 	}
@@ -274,15 +301,13 @@ func (j *Journal) Close() error {
 // one under which r was written.
 func (j *Journal) apply(r record, body span, boot string) error {
 	e := j.tasks[r.key]
-	if r.kind == kindAcked {
-		if e != nil {
-			j.live -= e.cost()
-			j.spool -= e.report.len
-			delete(j.tasks, r.key)
-		}
+	switch {
+	case r.kind == kindAcked:
+		j.drop(r.key)
 		return nil
-	}
-	if e == nil {
+	case r.kind == kindRuns:
+		return j.recount(e, r.body, boot)
+	case e == nil:
 		e = &entry{Task: Task{Key: r.key}, order: j.tick()}
 	}
 	changed := *e
@@ -292,14 +317,73 @@ func (j *Journal) apply(r record, body span, boot string) error {
 	if changed.Phase == Ended && e.Phase != Ended {
 		changed.order = j.tick()
 	}
-	if j.tasks[r.key] == e {
-		j.live -= e.cost()
-		j.spool -= e.report.len
+	j.remove(r.key)
+	j.insert(&changed)
+	if s := j.tasks[whole(r.key.TaskKey)]; r.key.Run > 0 && r.kind != kindStripped && s != nil && s.Scheduled {
+		s.count(r.key.Run, changed.Phase != Ended, boot)
 	}
-	j.live += changed.cost()
-	j.spool += changed.report.len
-	j.tasks[r.key] = &changed
 	return nil
+}
+
+// drop forgets o, and with a schedule its runs.
+func (j *Journal) drop(o Occurrence) {
+	j.remove(o)
+	if o.Run > 0 || j.runs == 0 {
+		return
+	}
+	for other := range j.tasks {
+		if other.TaskKey == o.TaskKey {
+			j.remove(other)
+		}
+	}
+}
+
+func (j *Journal) insert(e *entry) {
+	j.tasks[e.Key] = e
+	j.live += e.cost()
+	j.spool += e.report.len
+	if e.Key.Run > 0 {
+		j.runs++
+	}
+}
+
+// remove undoes insert; without one before it does nothing.
+func (j *Journal) remove(o Occurrence) {
+	e := j.tasks[o]
+	if e == nil {
+		return
+	}
+	delete(j.tasks, o)
+	j.live -= e.cost()
+	j.spool -= e.report.len
+	if o.Run > 0 {
+		j.runs--
+	}
+}
+
+// recount takes over what a compaction has noted of the runs of a schedule.
+func (j *Journal) recount(e *entry, body []byte, boot string) error {
+	runs, now, err := parseRuns(body)
+	if err != nil || e == nil || !e.Scheduled {
+		return err
+	}
+	e.Runs, e.ranIn = runs, ""
+	if now {
+		e.ranIn = boot
+	}
+	return nil
+}
+
+// count notes a run of the schedule e; only one that was started, or may have been, matters to the
+// boot.
+func (e *entry) count(run int, started bool, boot string) {
+	if run < e.Runs {
+		return
+	}
+	e.Runs = run
+	if started {
+		e.ranIn = boot
+	}
 }
 
 func (j *Journal) tick() int64 {
@@ -314,23 +398,27 @@ func (e *entry) apply(r record, body span, boot string) error {
 	case r.kind == kindTombstone:
 		e.Stopped = true
 		return nil
+	case r.kind == kindPlan && e.Phase == Got: // what replaces it changes nothing else
+		e.job, e.Scheduled = body, true
+		return nil
 	case phase <= e.Phase && r.kind != kindStripped:
 		return nil
 	}
 	e.Phase, e.boot = phase, boot
 	switch r.kind {
-	case kindGot:
-		e.job = body
+	case kindGot, kindPlan:
+		e.job, e.Scheduled = body, r.kind == kindPlan
 	case kindStarted:
-		return e.Run.parse(r.body)
+		return e.Process.parse(r.body)
 	case kindEnded, kindStripped:
-		e.job, e.Run, e.report = span{}, Run{}, body
+		e.job, e.Process, e.report = span{}, Process{}, body
 		e.Stripped = r.kind == kindStripped
+		e.Scheduled, e.Runs, e.ranIn = false, 0, ""
 	}
 	return nil
 }
 
-func (r *Run) parse(b []byte) error {
+func (p *Process) parse(b []byte) error {
 	pid, n := binary.Uvarint(b)
 	start, m := binary.Uvarint(b[max(n, 0):])
 	if n <= 0 || m <= 0 {
@@ -340,8 +428,17 @@ func (r *Run) parse(b []byte) error {
 	if k <= 0 {
 		return errMalformed
 	}
-	*r = Run{PID: int(pid), StartTime: start, At: time.UnixMilli(at)}
+	*p = Process{PID: int(pid), StartTime: start, At: time.UnixMilli(at)}
 	return nil
+}
+
+// parseRuns reads how many runs a schedule had, and whether the newest was under the head's boot.
+func parseRuns(b []byte) (runs int, now bool, err error) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || len(b) != size+1 {
+		return 0, false, errMalformed
+	}
+	return int(n), b[size] == 1, nil
 }
 
 // cost is about what e takes in a compacted file.

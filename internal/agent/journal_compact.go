@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/orderly-run/orderly"
 )
 
 // Compact rewrites the journal without what is forgotten. It happens by itself when the file is
@@ -41,7 +39,7 @@ func (j *Journal) rewrite() error {
 	if err != nil {
 		return err
 	}
-	c := &compaction{j: j, file: tmp, w: bufio.NewWriterSize(tmp, 64<<10), moved: map[orderly.TaskKey]*entry{}}
+	c := &compaction{j: j, file: tmp, w: bufio.NewWriterSize(tmp, 64<<10), moved: map[Occurrence]*entry{}}
 	err = errors.Join(c.run(), tmp.Sync())
 	if err == nil {
 		err = os.Rename(tmp.Name(), j.path)
@@ -64,11 +62,11 @@ type compaction struct {
 	w     *bufio.Writer
 	size  int64
 	buf   []byte
-	moved map[orderly.TaskKey]*entry
+	moved map[Occurrence]*entry
 }
 
 // run writes the tasks of earlier boots first, under a head that says so. The last head is the
-// file's own.
+// file's own. Behind it stands what only the records of forgotten runs told of their schedules.
 func (c *compaction) run() error {
 	id, err := inode(c.file)
 	if err != nil {
@@ -89,6 +87,14 @@ func (c *compaction) run() error {
 	}
 	if err := c.section(head{Incarnation: c.j.incarnation, Boot: c.j.boot, Inode: id}, rest); err != nil {
 		return err
+	}
+	for _, e := range c.moved {
+		if !e.Scheduled {
+			continue
+		}
+		if _, err := c.put(record{kind: kindRuns, key: e.Key, body: e.appendRuns(nil, c.j.boot)}); err != nil {
+			return err
+		}
 	}
 	return c.w.Flush()
 }
@@ -119,7 +125,11 @@ func (c *compaction) task(e *entry) (err error) {
 		}
 	}
 	if e.job.off != 0 {
-		if e.job, err = c.move(kindGot, e.Key, e.job); err != nil {
+		kind := byte(kindGot)
+		if e.Scheduled {
+			kind = kindPlan
+		}
+		if e.job, err = c.move(kind, e.Key, e.job); err != nil {
 			return err
 		}
 	}
@@ -127,7 +137,7 @@ func (c *compaction) task(e *entry) (err error) {
 	case Starting:
 		_, err = c.put(record{kind: kindStarting, key: e.Key})
 	case Started:
-		_, err = c.put(record{kind: kindStarted, key: e.Key, body: e.Run.append(nil)})
+		_, err = c.put(record{kind: kindStarted, key: e.Key, body: e.Process.append(nil)})
 	case Ended:
 		kind := byte(kindEnded)
 		if e.Stripped {
@@ -138,7 +148,7 @@ func (c *compaction) task(e *entry) (err error) {
 	return err
 }
 
-func (c *compaction) move(kind byte, key orderly.TaskKey, from span) (span, error) {
+func (c *compaction) move(kind byte, key Occurrence, from span) (span, error) {
 	body, err := c.j.load(from)
 	if err != nil {
 		return span{}, err
@@ -160,8 +170,16 @@ func (c *compaction) put(r record) (span, error) {
 	return at, nil
 }
 
-func (r Run) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(r.PID))
-	b = binary.AppendUvarint(b, r.StartTime)
-	return binary.AppendVarint(b, r.At.UnixMilli())
+func (p Process) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(p.PID))
+	b = binary.AppendUvarint(b, p.StartTime)
+	return binary.AppendVarint(b, p.At.UnixMilli())
+}
+
+func (e *entry) appendRuns(b []byte, boot string) []byte {
+	b = binary.AppendUvarint(b, uint64(e.Runs))
+	if e.ranIn == boot {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }

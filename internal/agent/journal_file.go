@@ -10,30 +10,33 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-
-	"github.com/orderly-run/orderly"
+	"slices"
 )
 
 // The file is a sequence of frames:
 //
 //	length of the rest, without the checksum   4 bytes, little endian, never 0
 //	CRC-32C of the rest                        4 bytes, little endian
-//	kind                                       1 byte
-//	Invocation, Ordinal                             varints
+//	kind                                       1 byte; its highest bit is set for a run of a schedule
+//	Invocation, Ordinal                        varints
+//	Run                                        varint, for a run of a schedule only
 //	body                                       what the kind needs
 //
 // A head says to whom the file belongs and under which boot the records behind it were written. A
 // frame that is cut short or does not match its checksum ends the file: it is what a crash left of
-// the last write. Kinds of a newer version are passed over.
+// the last write. Kinds of a newer version are passed over, as runs are by versions that know of none.
 const (
 	kindHead      = 'h' // body: a head in JSON
 	kindGot       = 'g' // body: the job
+	kindPlan      = 'p' // body: the schedule, for the first time or to replace it
+	kindRuns      = 'n' // body: how many runs a schedule had, as a varint, and 1 if the last was under this boot, else 0
 	kindStarting  = 'b'
 	kindStarted   = 's' // body: PID, StartTime, At in ms, as varints
 	kindEnded     = 'e' // body: the report
 	kindStripped  = 'x' // body: the report without its output
 	kindTombstone = 't'
-	kindAcked     = 'a'
+	kindAcked     = 'a' // with a schedule all its runs go
+	ofRun         = 0x80
 )
 
 const (
@@ -49,6 +52,7 @@ var (
 // phases is where each record leads a task to.
 var phases = map[byte]Phase{
 	kindGot:      Got,
+	kindPlan:     Got,
 	kindStarting: Starting,
 	kindStarted:  Started,
 	kindEnded:    Ended,
@@ -56,8 +60,8 @@ var phases = map[byte]Phase{
 }
 
 type record struct {
-	kind byte
-	key  orderly.TaskKey
+	kind byte // without ofRun
+	key  Occurrence
 	body []byte
 }
 
@@ -72,9 +76,16 @@ type head struct {
 func appendFrame(b []byte, r record) (_ []byte, body int, err error) {
 	at := len(b)
 	b = append(b, make([]byte, frameHead)...)
-	b = append(b, r.kind)
+	kind := r.kind
+	if r.key.Run > 0 {
+		kind |= ofRun
+	}
+	b = append(b, kind)
 	b = binary.AppendVarint(b, r.key.Invocation)
 	b = binary.AppendVarint(b, int64(r.key.Ordinal))
+	if r.key.Run > 0 {
+		b = binary.AppendVarint(b, int64(r.key.Run))
+	}
 	body = len(b)
 	b = append(b, r.body...)
 	rest := b[at+frameHead:]
@@ -112,15 +123,24 @@ func readFrame(r io.Reader, buf *[]byte) (record, int64, error) {
 }
 
 func parseRecord(b []byte) (record, error) {
-	seq, n := binary.Varint(b[1:])
-	if n <= 0 {
-		return record{}, errMalformed
+	r := record{kind: b[0] &^ ofRun}
+	numbers := []*int64{&r.key.Invocation, new(int64), new(int64)}
+	if b[0] == r.kind {
+		numbers = numbers[:2]
 	}
-	ordinal, m := binary.Varint(b[1+n:])
-	if m <= 0 {
-		return record{}, errMalformed
+	rest := b[1:]
+	for _, to := range numbers {
+		v, n := binary.Varint(rest)
+		if n <= 0 {
+			return record{}, errMalformed
+		}
+		*to, rest = v, rest[n:]
 	}
-	return record{kind: b[0], key: orderly.TaskKey{Invocation: seq, Ordinal: int(ordinal)}, body: b[1+n+m:]}, nil
+	r.key.Ordinal, r.body = int(*numbers[1]), rest
+	if len(numbers) == 3 {
+		r.key.Run = int(*numbers[2])
+	}
+	return r, nil
 }
 
 // OpenJournal opens the agent's journal at path, or makes one. boot identifies the machine's current
@@ -134,7 +154,7 @@ func OpenJournal(path, boot string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", path, err)
 	}
-	j := &Journal{path: path, boot: boot, lock: lock, compactAt: compactFrom, tasks: map[orderly.TaskKey]*entry{}}
+	j := &Journal{path: path, boot: boot, lock: lock, compactAt: compactFrom, tasks: map[Occurrence]*entry{}}
 	if err := j.open(); err != nil {
 		if j.file != nil {
 			j.file.Close()
@@ -183,7 +203,7 @@ func (j *Journal) open() error {
 func (j *Journal) begin() error {
 	j.incarnation = rand.Text()
 	clear(j.tasks)
-	j.live, j.spool = 0, 0
+	j.live, j.spool, j.runs = 0, 0, 0
 	return j.rewrite()
 }
 
@@ -216,7 +236,7 @@ func (j *Journal) accept(r record, n int64, last *head) error {
 	if last.Incarnation == "" {
 		return errMalformed
 	}
-	if phases[r.kind] == 0 && r.kind != kindTombstone && r.kind != kindAcked {
+	if phases[r.kind] == 0 && !slices.Contains([]byte{kindTombstone, kindAcked, kindRuns}, r.kind) {
 		return nil
 	}
 	size := int64(len(r.body))

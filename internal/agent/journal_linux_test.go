@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/agent"
 )
 
@@ -24,12 +23,12 @@ func TestJournalOnFullDisk(t *testing.T) {
 	j := open(t, path, boot)
 	must(t, os.WriteFile(ballast, make([]byte, 16<<10), 0o600))
 
-	want := map[orderly.TaskKey]known{}
+	want := map[agent.Occurrence]known{}
 	add := func(seq int64, size int) error {
 		job := bytes.Repeat([]byte("j"), size)
-		err := j.Got(key(seq), job)
+		err := j.Got(occ(seq), job)
 		if err == nil {
-			want[key(seq)] = known{Job: string(job), Task: agent.Task{Key: key(seq), Phase: agent.Got}}
+			want[occ(seq)] = known{Job: string(job), Task: agent.Task{Key: occ(seq), Phase: agent.Got}}
 		}
 		return err
 	}

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -9,20 +10,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/agent"
 )
 
 // A model is what a journal must know, written down as simply as possible.
 type model struct {
-	tasks map[orderly.TaskKey]known
-	ends  []orderly.TaskKey // in order
+	tasks map[agent.Occurrence]known
+	ends  []agent.Occurrence // in order
 }
 
-func (m *model) change(key orderly.TaskKey, phase agent.Phase, change func(*known)) {
-	k, ok := m.tasks[key]
+func (m *model) change(o agent.Occurrence, phase agent.Phase, change func(*known)) {
+	k, ok := m.tasks[o]
 	if !ok {
-		k.Task.Key = key
+		k.Task.Key = o
 	}
 	if phase != agent.Unseen && phase <= k.Task.Phase {
 		return
@@ -31,21 +31,48 @@ func (m *model) change(key orderly.TaskKey, phase agent.Phase, change func(*know
 		k.Task.Phase, k.Task.Rebooted = phase, false
 	}
 	change(&k)
-	m.tasks[key] = k
 	if phase == agent.Ended {
-		m.ends = append(m.ends, key)
+		k.Task.Scheduled, k.Task.Runs, k.Task.RanNow = false, 0, false
+		m.ends = append(m.ends, o)
+	}
+	m.tasks[o] = k
+	m.count(o, phase)
+}
+
+// count tells a schedule of its run.
+func (m *model) count(o agent.Occurrence, phase agent.Phase) {
+	whole := agent.Occurrence{TaskKey: o.TaskKey}
+	s := m.tasks[whole]
+	if o.Run == 0 || !s.Task.Scheduled || o.Run < s.Task.Runs {
+		return
+	}
+	s.Task.Runs = o.Run
+	s.Task.RanNow = s.Task.RanNow || phase != agent.Ended
+	m.tasks[whole] = s
+}
+
+func (m *model) schedule(o agent.Occurrence, plan string) {
+	m.change(o, agent.Got, func(*known) {})
+	if k := m.tasks[o]; k.Task.Phase == agent.Got {
+		k.Job, k.Task.Scheduled = plan, true
+		m.tasks[o] = k
 	}
 }
 
-func (m *model) acked(key orderly.TaskKey) {
-	delete(m.tasks, key)
-	m.ends = slices.DeleteFunc(m.ends, func(k orderly.TaskKey) bool { return k == key })
+func (m *model) acked(o agent.Occurrence) {
+	if _, known := m.tasks[o]; !known {
+		return
+	}
+	gone := func(k agent.Occurrence) bool { return k == o || o.Run == 0 && k.TaskKey == o.TaskKey }
+	maps.DeleteFunc(m.tasks, func(k agent.Occurrence, _ known) bool { return gone(k) })
+	m.ends = slices.DeleteFunc(m.ends, gone)
 }
 
 func (m *model) reboot() {
-	for key, k := range m.tasks {
+	for o, k := range m.tasks {
 		k.Task.Rebooted = k.Task.Phase != agent.Unseen && k.Task.Phase != agent.Ended
-		m.tasks[key] = k
+		k.Task.RanNow = false
+		m.tasks[o] = k
 	}
 }
 
@@ -72,15 +99,17 @@ func TestJournalIsTheSameAfterReopening(t *testing.T) {
 		round++
 		path := filepath.Join(dir, fmt.Sprint(round))
 		boots := 1
-		m := &model{tasks: map[orderly.TaskKey]known{}}
+		m := &model{tasks: map[agent.Occurrence]known{}}
 		j := open(t, path, boot)
 		defer func() { must(t, j.Close()) }()
 		reopen := func() {
 			must(t, j.Close())
 			j = open(t, path, fmt.Sprintf("boot-%d", boots))
 		}
-		keys := rapid.Custom(func(t *rapid.T) orderly.TaskKey {
-			return orderly.TaskKey{Invocation: rapid.Int64Range(-1, 3).Draw(t, "seq"), Ordinal: rapid.IntRange(0, 1).Draw(t, "ordinal")}
+		keys := rapid.Custom(func(t *rapid.T) agent.Occurrence {
+			o := agent.Occurrence{Run: rapid.IntRange(0, 2).Draw(t, "run")}
+			o.Invocation, o.Ordinal = rapid.Int64Range(-1, 2).Draw(t, "seq"), rapid.IntRange(0, 1).Draw(t, "ordinal")
+			return o
 		})
 		texts := rapid.StringN(0, 20, -1)
 		t.Repeat(map[string]func(*rapid.T){
@@ -88,6 +117,12 @@ func TestJournalIsTheSameAfterReopening(t *testing.T) {
 				key, job := keys.Draw(t, "key"), texts.Draw(t, "job")
 				must(t, j.Got(key, []byte(job)))
 				m.change(key, agent.Got, func(k *known) { k.Job = job })
+			},
+			"scheduled": func(t *rapid.T) {
+				o, plan := keys.Draw(t, "key"), texts.Draw(t, "plan")
+				o.Run = 0
+				must(t, j.Scheduled(o.TaskKey, []byte(plan)))
+				m.schedule(o, plan)
 			},
 			"starting": func(t *rapid.T) {
 				key := keys.Draw(t, "key")
@@ -97,16 +132,17 @@ func TestJournalIsTheSameAfterReopening(t *testing.T) {
 			"started": func(t *rapid.T) {
 				key, r := keys.Draw(t, "key"), run(rapid.IntRange(1, 1<<22).Draw(t, "pid"))
 				must(t, j.Started(key, r))
-				m.change(key, agent.Started, func(k *known) { k.Task.Run = r })
+				m.change(key, agent.Started, func(k *known) { k.Task.Process = r })
 			},
 			"ended": func(t *rapid.T) {
 				key, report := keys.Draw(t, "key"), texts.Draw(t, "report")
 				must(t, j.Ended(key, []byte(report)))
-				m.change(key, agent.Ended, func(k *known) { k.Job, k.Task.Run, k.Report = "", agent.Run{}, report })
+				m.change(key, agent.Ended, func(k *known) { k.Job, k.Task.Process, k.Report = "", agent.Process{}, report })
 			},
 			"tombstone": func(t *rapid.T) {
 				key := keys.Draw(t, "key")
-				must(t, j.Tombstone(key))
+				key.Run = 0
+				must(t, j.Tombstone(key.TaskKey))
 				m.change(key, agent.Unseen, func(k *known) { k.Task.Stopped = true })
 			},
 			"acked": func(t *rapid.T) {
@@ -140,7 +176,7 @@ func (m *model) check(t *rapid.T, j *agent.Journal) {
 	if got, want := j.Spool(), m.spool(); got != want {
 		t.Fatalf("spool = %d, want %d", got, want)
 	}
-	var ends []orderly.TaskKey
+	var ends []agent.Occurrence
 	for _, task := range j.Tasks() {
 		if task.Phase == agent.Ended {
 			ends = append(ends, task.Key)

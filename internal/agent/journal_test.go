@@ -40,8 +40,13 @@ func open(t failer, path, boot string) *agent.Journal {
 
 func key(seq int64) orderly.TaskKey { return orderly.TaskKey{Invocation: seq} }
 
-func run(pid int) agent.Run {
-	return agent.Run{PID: pid, StartTime: uint64(pid) * 1000, At: time.UnixMilli(1_700_000_000_000 + int64(pid))}
+func occ(seq int64) agent.Occurrence { return nth(seq, 0) }
+
+// nth is a run of the schedule that is task seq.
+func nth(seq int64, n int) agent.Occurrence { return agent.Occurrence{TaskKey: key(seq), Run: n} }
+
+func run(pid int) agent.Process {
+	return agent.Process{PID: pid, StartTime: uint64(pid) * 1000, At: time.UnixMilli(1_700_000_000_000 + int64(pid))}
 }
 
 // A known is all a journal tells about one task.
@@ -50,9 +55,9 @@ type known struct {
 	Job, Report string
 }
 
-func contents(t failer, j *agent.Journal) map[orderly.TaskKey]known {
+func contents(t failer, j *agent.Journal) map[agent.Occurrence]known {
 	t.Helper()
-	all := make(map[orderly.TaskKey]known)
+	all := make(map[agent.Occurrence]known)
 	for _, task := range j.Tasks() {
 		job, err := j.Job(task.Key)
 		must(t, err)
@@ -65,24 +70,39 @@ func contents(t failer, j *agent.Journal) map[orderly.TaskKey]known {
 
 // life is what an agent writes about a few tasks, one record for each function.
 var life = []func(*agent.Journal) error{
-	func(j *agent.Journal) error { return j.Got(key(1), []byte("job one")) },
-	func(j *agent.Journal) error { return j.Starting(key(1)) },
+	func(j *agent.Journal) error { return j.Got(occ(1), []byte("job one")) },
+	func(j *agent.Journal) error { return j.Starting(occ(1)) },
 	func(j *agent.Journal) error {
-		return j.Got(orderly.TaskKey{Invocation: 1 << 60, Ordinal: 7}, []byte("job two"))
+		return j.Got(far, []byte("job two"))
 	},
-	func(j *agent.Journal) error { return j.Started(key(1), run(4711)) },
+	func(j *agent.Journal) error { return j.Started(occ(1), run(4711)) },
 	func(j *agent.Journal) error { return j.Tombstone(key(3)) },
-	func(j *agent.Journal) error { return j.Ended(key(1), []byte("report one")) },
-	func(j *agent.Journal) error { return j.Tombstone(orderly.TaskKey{Invocation: 1 << 60, Ordinal: 7}) },
-	func(j *agent.Journal) error { return j.Acked(key(1)) },
-	func(j *agent.Journal) error { return j.Got(key(4), nil) },
-	func(j *agent.Journal) error { return j.Ended(key(4), []byte("report four")) },
+	func(j *agent.Journal) error { return j.Ended(occ(1), []byte("report one")) },
+	func(j *agent.Journal) error { return j.Tombstone(far.TaskKey) },
+	func(j *agent.Journal) error { return j.Acked(occ(1)) },
+	func(j *agent.Journal) error { return j.Got(occ(4), nil) },
+	func(j *agent.Journal) error { return j.Ended(occ(4), []byte("report four")) },
+	func(j *agent.Journal) error { return j.Scheduled(key(5), []byte("plan one")) },
+	func(j *agent.Journal) error { return j.Starting(nth(5, 1)) },
+	func(j *agent.Journal) error { return j.Started(nth(5, 1), run(4712)) },
+	func(j *agent.Journal) error { return j.Scheduled(key(5), []byte("plan two")) },
+	func(j *agent.Journal) error { return j.Ended(nth(5, 1), []byte("run one")) },
+	func(j *agent.Journal) error { return j.Starting(nth(5, 2)) },
+	func(j *agent.Journal) error { return j.Acked(nth(5, 1)) },
+	func(j *agent.Journal) error { return j.Ended(nth(5, 2), []byte("run two")) },
+	func(j *agent.Journal) error { return j.Scheduled(key(6), []byte("short")) },
+	func(j *agent.Journal) error { return j.Starting(nth(6, 1)) },
+	func(j *agent.Journal) error { return j.Tombstone(key(6)) },
+	func(j *agent.Journal) error { return j.Ended(nth(6, 1), []byte("killed")) },
+	func(j *agent.Journal) error { return j.Acked(occ(6)) },
 }
+
+var far = agent.Occurrence{TaskKey: orderly.TaskKey{Invocation: 1 << 60, Ordinal: 7}}
 
 // A moment is a file length and what the journal knew then.
 type moment struct {
 	length int
-	known  map[orderly.TaskKey]known
+	known  map[agent.Occurrence]known
 }
 
 // sample writes a life to path and returns the moments of it, from the empty journal on.
@@ -105,8 +125,8 @@ func sample(t failer, path string) (file []byte, moments []moment) {
 }
 
 // at returns what must be known when only the first n bytes of a sample are whole.
-func at(moments []moment, n int) map[orderly.TaskKey]known {
-	known := map[orderly.TaskKey]known{}
+func at(moments []moment, n int) map[agent.Occurrence]known {
+	known := map[agent.Occurrence]known{}
 	for _, m := range moments {
 		if m.length <= n {
 			known = m.known
@@ -126,19 +146,20 @@ func TestJournalKeepsWhatItWasTold(t *testing.T) {
 	if first == "" || j.Incarnation() != first || j.Copied() {
 		t.Errorf("incarnation = %q, copied = %v; want %q, false", j.Incarnation(), j.Copied(), first)
 	}
-	want := map[orderly.TaskKey]known{
-		{Invocation: 1 << 60, Ordinal: 7}: {Job: "job two", Task: agent.Task{
-			Key: orderly.TaskKey{Invocation: 1 << 60, Ordinal: 7}, Phase: agent.Got, Stopped: true}},
-		key(3): {Task: agent.Task{Key: key(3), Stopped: true}},
-		key(4): {Report: "report four", Task: agent.Task{Key: key(4), Phase: agent.Ended}},
+	want := map[agent.Occurrence]known{
+		far:       {Job: "job two", Task: agent.Task{Key: far, Phase: agent.Got, Stopped: true}},
+		occ(3):    {Task: agent.Task{Key: occ(3), Stopped: true}},
+		occ(4):    {Report: "report four", Task: agent.Task{Key: occ(4), Phase: agent.Ended}},
+		occ(5):    {Job: "plan two", Task: agent.Task{Key: occ(5), Phase: agent.Got, Scheduled: true, Runs: 2, RanNow: true}},
+		nth(5, 2): {Report: "run two", Task: agent.Task{Key: nth(5, 2), Phase: agent.Ended}},
 	}
 	if diff := cmp.Diff(want, contents(t, j)); diff != "" {
 		t.Errorf("known after reopening (-want +got):\n%s", diff)
 	}
-	if got := moments[4].known[key(1)].Task; got.Phase != agent.Started || got.Run != run(4711) {
+	if got := moments[4].known[occ(1)].Task; got.Phase != agent.Started || got.Process != run(4711) {
 		t.Errorf("started task = %+v, want its run", got)
 	}
-	if task, ok := j.Task(key(1)); ok {
+	if task, ok := j.Task(occ(1)); ok {
 		t.Errorf("acknowledged task is still known: %+v", task)
 	}
 }
@@ -173,15 +194,15 @@ func TestJournalEndsBeforeZeros(t *testing.T) { // what a power cut leaves of a 
 }
 
 // checkDamaged opens a damaged journal, and again after something was written to it.
-func checkDamaged(t failer, path string, want map[orderly.TaskKey]known, what string) {
+func checkDamaged(t failer, path string, want map[agent.Occurrence]known, what string) {
 	t.Helper()
 	j := open(t, path, boot)
 	if diff := cmp.Diff(want, contents(t, j)); diff != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, diff)
 	}
-	must(t, j.Got(key(99), []byte("later")))
+	must(t, j.Got(occ(99), []byte("later")))
 	want = maps.Clone(want)
-	want[key(99)] = known{Job: "later", Task: agent.Task{Key: key(99), Phase: agent.Got}}
+	want[occ(99)] = known{Job: "later", Task: agent.Task{Key: occ(99), Phase: agent.Got}}
 	incarnation := j.Incarnation()
 	must(t, j.Close())
 	j = open(t, path, boot)
@@ -244,9 +265,9 @@ func TestJournalSurvivesReboot(t *testing.T) {
 	dir := t.TempDir()
 	path, moved := filepath.Join(dir, "journal"), filepath.Join(dir, "moved")
 	j := open(t, path, boot)
-	must(t, j.Got(key(1), []byte("before")))
-	must(t, j.Started(key(2), run(2)))
-	must(t, j.Ended(key(3), []byte("report")))
+	must(t, j.Got(occ(1), []byte("before")))
+	must(t, j.Started(occ(2), run(2)))
+	must(t, j.Ended(occ(3), []byte("report")))
 	incarnation := j.Incarnation()
 	must(t, j.Close())
 
@@ -255,13 +276,13 @@ func TestJournalSurvivesReboot(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(moved, file, 0o600))
 	j = open(t, moved, "boot-2")
-	must(t, j.Got(key(4), []byte("after")))
+	must(t, j.Got(occ(4), []byte("after")))
 	for _, how := range []string{"opened", "reopened", "compacted", "compacted and reopened"} {
 		if j.Incarnation() != incarnation || j.Copied() {
 			t.Errorf("%s: incarnation = %q, copied = %v; want %q, false", how, j.Incarnation(), j.Copied(), incarnation)
 		}
 		for seq, want := range map[int64]bool{1: true, 2: true, 3: false, 4: false} {
-			if got, ok := j.Task(key(seq)); got.Rebooted != want || !ok {
+			if got, ok := j.Task(occ(seq)); got.Rebooted != want || !ok {
 				t.Errorf("%s: task %d rebooted = %v, want %v", how, seq, got.Rebooted, want)
 			}
 		}
@@ -271,6 +292,69 @@ func TestJournalSurvivesReboot(t *testing.T) {
 		}
 		must(t, j.Close())
 		j = open(t, moved, "boot-2")
+	}
+	must(t, j.Close())
+}
+
+// A schedule knows whether it ran under this boot, and how often it ever did, when all of that is
+// acknowledged and gone (RM-4, RP-2).
+func TestJournalRemembersRuns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path, boot)
+	must(t, j.Scheduled(key(1), []byte("plan")))
+	for n := range 3 {
+		must(t, j.Starting(nth(1, n+1)))
+		must(t, j.Ended(nth(1, n+1), []byte("run")))
+		must(t, j.Acked(nth(1, n+1)))
+	}
+	must(t, j.Starting(nth(1, 4)))
+	check := func(when, boot string, ranNow bool, runs int) {
+		t.Helper()
+		want := agent.Task{Key: occ(1), Phase: agent.Got, Scheduled: true, Rebooted: boot != "boot-1", RanNow: ranNow, Runs: runs}
+		for _, how := range []string{"", ", compacted", ", reopened"} {
+			if how == ", compacted" {
+				must(t, j.Compact())
+			}
+			if how == ", reopened" {
+				must(t, j.Close())
+				j = open(t, path, boot)
+			}
+			if got, _ := j.Task(occ(1)); got != want {
+				t.Errorf("%s%s: %+v, want %+v", when, how, got, want)
+			}
+		}
+	}
+	check("at first", boot, true, 4)
+	must(t, j.Close())
+	j = open(t, path, "boot-2")
+	check("rebooted", "boot-2", false, 4)
+	must(t, j.Ended(nth(1, 4), []byte("interrupted"))) // which is no run of this boot
+	must(t, j.Scheduled(key(1), []byte("new plan")))
+	check("told and renewed", "boot-2", false, 4)
+	must(t, j.Starting(nth(1, 5)))
+	check("after another run", "boot-2", true, 5)
+	must(t, j.Close())
+}
+
+// A journal that an agent wrote which knew of no schedules is read as it was.
+func TestOldJournalIsRead(t *testing.T) {
+	data, err := os.ReadFile("testdata/journal-before-schedules")
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "journal")
+	must(t, os.WriteFile(path, data, 0o600))
+	j := open(t, path, boot)
+	if j.Incarnation() != "3UY3VLLZPVQ4Y22GM3ITYA27HJ" || j.Copied() {
+		t.Errorf("incarnation = %s, copied %v", j.Incarnation(), j.Copied())
+	}
+	want := map[agent.Occurrence]known{
+		occ(1): {Job: `{"type":"RunShellScript"}`, Task: agent.Task{Key: occ(1), Phase: agent.Started, Rebooted: true, Process: run(4711)}},
+		far:    {Job: `{"type":"RunShellScript","dir":"/"}`, Task: agent.Task{Key: far, Phase: agent.Got, Rebooted: true}},
+		occ(3): {Task: agent.Task{Key: occ(3), Stopped: true}},
+		occ(4): {Report: `{"state":"Failed","ended":1700000008000}`, Task: agent.Task{Key: occ(4), Phase: agent.Ended, Stripped: true}},
+		occ(5): {Report: `{"state":"Failed","ended":1700000008000}`, Task: agent.Task{Key: occ(5), Phase: agent.Ended, Stripped: true}},
+	}
+	if diff := cmp.Diff(want, contents(t, j)); diff != "" {
+		t.Errorf("known (-want +got):\n%s", diff)
 	}
 	must(t, j.Close())
 }
@@ -339,12 +423,12 @@ func TestJournalIsPrivate(t *testing.T) {
 func TestJournalStaysSmall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	j := open(t, path, boot)
-	must(t, j.Got(key(1), []byte("kept")))
+	must(t, j.Got(occ(1), []byte("kept")))
 	report := bytes.Repeat([]byte("x"), 24<<10)
 	for seq := range int64(500) {
-		must(t, j.Got(key(seq+2), report))
-		must(t, j.Ended(key(seq+2), report))
-		must(t, j.Acked(key(seq+2)))
+		must(t, j.Got(occ(seq+2), report))
+		must(t, j.Ended(occ(seq+2), report))
+		must(t, j.Acked(occ(seq+2)))
 	}
 	info, err := os.Stat(path)
 	must(t, err)
@@ -354,7 +438,7 @@ func TestJournalStaysSmall(t *testing.T) {
 	must(t, j.Close())
 	j = open(t, path, boot)
 	defer func() { must(t, j.Close()) }()
-	if got := contents(t, j); len(got) != 1 || got[key(1)].Job != "kept" {
+	if got := contents(t, j); len(got) != 1 || got[occ(1)].Job != "kept" {
 		t.Errorf("known = %v, want the one task", got)
 	}
 }
@@ -363,8 +447,8 @@ func TestSpoolDropsOldestOutputFirst(t *testing.T) { // promise 3: end records a
 	path := filepath.Join(t.TempDir(), "journal")
 	j := open(t, path, boot)
 	for _, seq := range []int64{5, 3, 4} { // the order of their ends counts
-		must(t, j.Got(key(seq), nil))
-		must(t, j.Ended(key(seq), fmt.Appendf(nil, "end %d with output", seq)))
+		must(t, j.Got(occ(seq), nil))
+		must(t, j.Ended(occ(seq), fmt.Appendf(nil, "end %d with output", seq)))
 	}
 	if got, want := j.Spool(), int64(3*len("end 5 with output")); got != want {
 		t.Errorf("spool = %d, want %d", got, want)
@@ -406,10 +490,10 @@ func BenchmarkJournalTask(b *testing.B) {
 	defer func() { must(b, j.Close()) }()
 	job, report := bytes.Repeat([]byte("j"), 300), bytes.Repeat([]byte("r"), 200)
 	for seq := int64(0); b.Loop(); seq++ {
-		must(b, j.Got(key(seq), job))
-		must(b, j.Starting(key(seq)))
-		must(b, j.Started(key(seq), run(1)))
-		must(b, j.Ended(key(seq), report))
-		must(b, j.Acked(key(seq)))
+		must(b, j.Got(occ(seq), job))
+		must(b, j.Starting(occ(seq)))
+		must(b, j.Started(occ(seq), run(1)))
+		must(b, j.Ended(occ(seq), report))
+		must(b, j.Acked(occ(seq)))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orderly-run/orderly"
 )
@@ -70,6 +71,18 @@ func (m machine) id() string {
 		all = append(all, name+"="+m[name])
 	}
 	return digest("id", strings.Join(all, "\n"))
+}
+
+// uptime is how long ago the machine was booted, if that is known.
+func (a *Agent) uptime() (time.Duration, bool) {
+	if a.cfg.Uptime > 0 {
+		return a.cfg.Uptime + time.Since(a.made), true
+	}
+	up, err := bootAge()
+	if err != nil {
+		a.log.Warn("it is not known when the machine was booted", "error", err)
+	}
+	return up, err == nil
 }
 
 // osType is the family this system belongs to; those without a name of their own are nearest to

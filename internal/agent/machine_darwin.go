@@ -1,6 +1,10 @@
 package agent
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 func systemFacts() map[string]string {
 	id, err := unix.Sysctl("kern.uuid")
@@ -12,3 +16,12 @@ func systemFacts() map[string]string {
 
 // bootID names the machine's current boot.
 func bootID() (string, error) { return unix.Sysctl("kern.bootsessionuuid") }
+
+// bootAge is how long ago that boot was.
+func bootAge() (time.Duration, error) {
+	tv, err := unix.SysctlTimeval("kern.boottime")
+	if err != nil {
+		return 0, err
+	}
+	return time.Since(time.Unix(tv.Unix())), nil
+}

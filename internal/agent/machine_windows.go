@@ -2,7 +2,9 @@ package agent
 
 import (
 	"strconv"
+	"time"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 )
 
@@ -30,3 +32,6 @@ func bootID() (string, error) {
 	n, _, err := k.GetIntegerValue("BootId")
 	return strconv.FormatUint(n, 10), err
 }
+
+// bootAge is how long ago that boot was.
+func bootAge() (time.Duration, error) { return windows.DurationSinceBoot(), nil }

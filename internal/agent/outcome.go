@@ -21,6 +21,8 @@ type outcome struct {
 	Ended    int64             `json:"ended"`
 	Output   []byte            `json:"out,omitempty"`
 	Total    int64             `json:"total,omitempty"`
+	Last     bool              `json:"last,omitempty"` // of a run: with it the schedule is over
+	Over     bool              `json:"over,omitempty"` // of a schedule as such, or of a task that is unknown
 
 	begun, over time.Time // Started and Ended as this process knows them
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,8 +16,8 @@ const piece = 8 << 10
 // reports is what has to be told, and the one message that is under way with it. A task is told of
 // as it stands when the message is made, so nothing here grows but keys.
 type reports struct {
-	ready  []orderly.TaskKey
-	queued map[orderly.TaskKey]bool // the same
+	ready  []Occurrence
+	queued map[Occurrence]bool // the same
 	flight *flight
 	number uint64
 }
@@ -34,6 +35,8 @@ type flight struct {
 // An item is a snapshot with its times as such.
 type item struct {
 	wire.Snapshot
+	of          Occurrence
+	end         bool // of what it is of
 	begun, over time.Time
 }
 
@@ -41,7 +44,7 @@ type item struct {
 func (a *Agent) report(t *task) {
 	r := &a.reports
 	under := r.flight != nil && t.ended && slices.ContainsFunc(r.flight.items, func(i item) bool {
-		return i.TaskKey == t.key && i.Number == wire.EndNumber
+		return i.of == t.key && i.end
 	})
 	if !r.queued[t.key] && !under {
 		r.queued[t.key] = true
@@ -89,55 +92,79 @@ func (a *Agent) gather() (items []item) {
 
 // noted remembers that it will be told.
 func (a *Agent) noted(it item) {
-	if t := a.tasks[it.TaskKey]; it.State == orderly.Running {
-		t.number, t.offset = it.Number, it.Offset+int64(len(it.Output))
+	if it.State == orderly.Running {
+		t := a.tasks[it.of]
+		t.number, t.offset = t.number+1, it.Offset+int64(len(it.Output))
 	}
 }
 
-// snapshot is where a task stands; there is none of one that is acknowledged.
-func (a *Agent) snapshot(key orderly.TaskKey) (item, bool) {
-	t := a.tasks[key]
-	switch {
-	case t == nil:
+// snapshot is where a task or run stands. There is none of one that is acknowledged, of a run that
+// has not begun, and of a schedule's end before that of its run.
+func (a *Agent) snapshot(o Occurrence) (item, bool) {
+	t := a.tasks[o]
+	if t == nil {
 		return item{}, false
-	case t.ended:
-		return a.endSnapshot(t)
-	case t.proc == nil: // waits, or is about to be started
-		return item{Snapshot: wire.Snapshot{TaskKey: key, Number: wire.AcceptedNumber, State: orderly.Pending}}, true
 	}
+	it := item{of: o, begun: t.begun, Snapshot: wire.Snapshot{TaskKey: o.TaskKey, Run: o.Run, Version: t.version()}}
+	switch {
+	case t.ended:
+		return a.endSnapshot(t, it), t.plan == nil || t.plan.run == nil
+	case t.proc == nil: // waits, or is about to be started
+		it.Number, it.State = wire.AcceptedNumber, orderly.Pending
+		return it, t.of == nil
+	}
+	it.Number, it.State = wire.Number(o.Run, t.number+1), orderly.Running
 	out, total := t.proc.Output()
-	news := min(total-t.offset, piece, int64(len(out)))
-	return item{begun: t.begun, Snapshot: wire.Snapshot{
-		TaskKey: key, Number: t.number + 1, State: orderly.Running,
-		Output: out[int64(len(out))-news:], Offset: total - news, Total: total,
-	}}, true
+	if news := min(total-t.offset, piece, int64(len(out))); t.of == nil { // OUT-3
+		it.Output, it.Offset, it.Total = out[int64(len(out))-news:], total-news, total
+	}
+	return it, true
 }
 
-func (a *Agent) endSnapshot(t *task) (item, bool) {
+// version is that of the schedule, if t is one or a run of one.
+func (t *task) version() int {
+	if t.of != nil {
+		t = t.of
+	}
+	if t.plan == nil {
+		return 0
+	}
+	return t.plan.version
+}
+
+// endSnapshot makes it the snapshot of the end of t.
+func (a *Agent) endSnapshot(t *task, it item) item {
 	o := t.outcome
 	if o == nil {
-		data, err := a.journal.Report(t.key)
-		if err == nil {
-			var read outcome
-			read, err = wire.Decode[outcome](data)
-			o = &read
-		}
-		if err != nil {
-			a.log.Error("a report cannot be read", "task", t.key, "error", err)
-			o = &outcome{State: orderly.Error, Code: orderly.ExecutionInterrupted, Ended: orderly.Millis(time.Now())}
-		}
+		o = a.readOutcome(t)
 	}
-	it := item{begun: t.begun, over: t.over, Snapshot: wire.Snapshot{
-		TaskKey: t.key, Number: wire.EndNumber, State: o.State, Code: o.Code, ExitCode: o.ExitCode,
-		Output: o.Output, Offset: max(o.Total-int64(len(o.Output)), 0), Total: o.Total,
-	}}
+	if o.Over {
+		it.Run = wire.OverRun
+	}
+	it.end, it.over = true, t.over
+	it.Number, it.Last = wire.Number(it.Run, wire.EndNumber), o.Last || o.Over
+	it.State, it.Code, it.ExitCode = o.State, o.Code, o.ExitCode
+	it.Output, it.Offset, it.Total = o.Output, max(o.Total-int64(len(o.Output)), 0), o.Total
 	if it.begun.IsZero() {
 		it.begun = orderly.FromMillis(o.Started)
 	}
 	if it.over.IsZero() {
 		it.over = orderly.FromMillis(o.Ended)
 	}
-	return it, true
+	return it
+}
+
+// readOutcome reads from the journal how t ended.
+func (a *Agent) readOutcome(t *task) *outcome {
+	data, err := a.journal.Report(t.key)
+	if err == nil {
+		var o outcome
+		if o, err = wire.Decode[outcome](data); err == nil {
+			return &o
+		}
+	}
+	a.log.Error("a report cannot be read", "task", t.key, "error", err)
+	return &outcome{State: orderly.Error, Code: orderly.ExecutionInterrupted, Ended: orderly.Millis(time.Now())}
 }
 
 // transmit sends the message under way, again if need be, with the ages of now.
@@ -192,25 +219,36 @@ func (a *Agent) acknowledged(number uint64) {
 	f.stop()
 	a.reports.flight = nil
 	for _, it := range f.items {
-		if it.Number == wire.EndNumber {
-			a.forget(it.TaskKey)
+		switch {
+		case it.Last:
+			a.forget(whole(it.TaskKey), it.of)
+		case it.end:
+			a.forget(it.of, it.of)
 		}
 	}
 	a.sendReports()
 }
 
-// forget drops a task whose end the server has, but for its key: a Run message may still be on its
-// way. If the journal cannot forget it, it is told again later.
-func (a *Agent) forget(key orderly.TaskKey) {
-	t := a.tasks[key]
+// forget drops a task or run whose end the server has, but for a task's key: a Run message may still
+// be on its way. If the journal cannot forget it, told, which is its end, is told again later.
+func (a *Agent) forget(o, told Occurrence) {
+	t := a.tasks[o]
 	if t == nil {
 		return
 	}
-	if err := a.journal.Acked(key); err != nil {
-		a.log.Error("an acknowledgement cannot be recorded", "task", key, "error", err)
-		a.after(a.cfg.Times.Report.Max, func() { a.report(t) })
+	if err := a.journal.Acked(o); err != nil {
+		a.log.Error("an acknowledgement cannot be recorded", "task", o, "error", err)
+		if t := a.tasks[told]; t != nil {
+			a.after(a.cfg.Times.Report.Max, func() { a.report(t) })
+		}
 		return
 	}
-	delete(a.tasks, key)
-	a.acked.put(key)
+	delete(a.tasks, o)
+	if o.Run > 0 {
+		return
+	}
+	a.acked.put(o.TaskKey)
+	if t.plan != nil {
+		maps.DeleteFunc(a.tasks, func(other Occurrence, _ *task) bool { return other.TaskKey == o.TaskKey })
+	}
 }

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"encoding/base64"
+	"errors"
 	"slices"
 	"time"
 
@@ -9,11 +11,13 @@ import (
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
-// A task is one that the server has not acknowledged as final.
+// A task is one, or a run of a schedule, that the server has not acknowledged as final.
 type task struct {
-	key     orderly.TaskKey
-	stopped bool // the server wants it stopped
-	running bool // its journal says Starting, or further
+	key     Occurrence
+	plan    *plan // of a schedule
+	of      *task // the schedule that it is a run of
+	stopped bool  // the server wants it stopped
+	running bool  // its journal says Starting, or further
 	ended   bool
 
 	proc    *proc.Process // once it is started, until it has ended
@@ -24,39 +28,100 @@ type task struct {
 	outcome *outcome // an end that could not be written to the journal
 }
 
-// take takes a task up, or returns the outcome that it has instead.
-func (a *Agent) take(m arrival) *outcome {
-	r := m.run
-	job, err := wire.Decode[wire.Job](r.Job)
-	switch allowed := milliseconds(r.Allowance); {
-	case r.Allowance < 0 || allowed > 0 && time.Since(m.at) > allowed:
-		return &outcome{State: orderly.Aborted, Code: orderly.DeliveryTimeout} // HND-3
+// late is the outcome of a task whose start allowance is over (HND-3).
+func late(m arrival) *outcome {
+	allowed := milliseconds(m.run.Allowance)
+	if m.run.Allowance >= 0 && (allowed == 0 || time.Since(m.at) <= allowed) {
+		return nil
+	}
+	return &outcome{State: orderly.Aborted, Code: orderly.DeliveryTimeout}
+}
+
+// check finds what forbids to take a task up whatever it needs to run, and says how it ends.
+func (a *Agent) check(m arrival) *outcome {
+	job, err := wire.Decode[wire.Job](m.run.Job)
+	_, garbled := errors.AsType[base64.CorruptInputError](err)
+	switch {
+	case garbled:
+		return &outcome{State: orderly.Invalid, Code: orderly.CommandContentDecodeError} // SZ-3
 	case err != nil:
-		a.log.Error("a task makes no sense", "task", r.TaskKey, "error", err)
+		a.log.Error("a task makes no sense", "task", m.run.TaskKey, "error", err)
 		return &outcome{State: orderly.Error, Code: orderly.ExecutionException}
 	case !runnable(&job):
 		return &outcome{State: orderly.Invalid, Code: orderly.CommandNotApplicable}
+	case orderly.CheckLauncher(job.Launcher) != nil:
+		return &outcome{State: orderly.Invalid, Code: orderly.InvalidCommandText}
 	case a.journal.Spool() > a.cfg.Spool:
-		return &outcome{State: orderly.Invalid, Code: orderly.ClientDiskFull}
-	}
-	if err := a.journal.Got(r.TaskKey, r.Job); err != nil {
-		a.log.Error("no task can be taken up", "error", err)
 		return &outcome{State: orderly.Invalid, Code: orderly.ClientDiskFull}
 	}
 	return nil
 }
 
+// take takes up a task that runs once.
+func (a *Agent) take(m arrival) {
+	t := a.add(whole(m.run.TaskKey))
+	o := a.check(m)
+	if o == nil {
+		if err := a.journal.Got(t.key, m.run.Job); err != nil {
+			a.log.Error("no task can be taken up", "error", err)
+			o = &outcome{State: orderly.Invalid, Code: orderly.ClientDiskFull}
+		}
+	}
+	if o != nil {
+		a.end(t, *o)
+		return
+	}
+	a.waiting = append(a.waiting, t.key)
+	a.startWaiting()
+	if !t.running {
+		a.report(t)
+	}
+}
+
+// rehearse checks all that a task needs and runs nothing (RM-5).
+func (a *Agent) rehearse(m arrival) {
+	o := a.check(m)
+	if o == nil {
+		o = &outcome{State: orderly.Success}
+		if err := tryLaunch(m.run.Job); err != nil {
+			*o = unstarted(err)
+		}
+	}
+	if o.State == orderly.Error {
+		*o = outcome{State: orderly.Invalid, Code: orderly.CommandNotApplicable}
+	}
+	a.end(a.add(whole(m.run.TaskKey)), *o)
+}
+
 // startWaiting starts what waits, as far as it may.
 func (a *Agent) startWaiting() {
-	for len(a.waiting) > 0 && len(a.active) < a.cfg.AtOnce && a.uplink.admitted && !a.leaving {
-		t := a.tasks[a.waiting[0]]
-		a.waiting = a.waiting[1:]
+	for len(a.active) < a.cfg.AtOnce && !a.leaving {
+		i := slices.IndexFunc(a.waiting, func(o Occurrence) bool { return a.may(a.tasks[o]) })
+		if i < 0 {
+			return
+		}
+		t := a.tasks[a.waiting[i]]
+		a.waiting = slices.Delete(a.waiting, i, i+1)
 		a.start(t)
 	}
 }
 
+// may reports whether t may start now: schedules go on without a server, unless it has said that
+// another agent is this instance.
+func (a *Agent) may(t *task) bool {
+	if t.plan != nil || t.of != nil {
+		return !a.uplink.rival
+	}
+	return a.uplink.admitted
+}
+
+// unwait takes o out of the queue.
+func (a *Agent) unwait(o Occurrence) {
+	a.waiting = slices.DeleteFunc(a.waiting, func(w Occurrence) bool { return w == o })
+}
+
 func (a *Agent) start(t *task) {
-	data, err := a.journal.Job(t.key)
+	data, err := a.job(t.key)
 	if err != nil {
 		a.log.Error("a task cannot be read", "task", t.key, "error", err)
 		a.end(t, outcome{State: orderly.Error, Code: orderly.ExecutionException})
@@ -96,7 +161,7 @@ func (a *Agent) watch() {
 	a.after(a.cfg.Times.Live, func() {
 		a.live = false
 		for _, t := range a.active {
-			if t.proc != nil && t.proc.Written() > t.offset {
+			if t.of == nil && t.proc != nil && t.proc.Written() > t.offset {
 				a.report(t)
 			}
 		}
@@ -122,6 +187,13 @@ func (a *Agent) end(t *task, o outcome) {
 	if o.over.IsZero() {
 		o.over = time.Now()
 	}
+	s := t.of
+	if t.plan != nil {
+		a.retire(t.plan)
+		o.Over = t.plan.recurs()
+	} else if s != nil {
+		o.Last = a.close(s, t)
+	}
 	t.ended, t.begun, t.over = true, o.begun, o.over
 	o.Started, o.Ended = orderly.Millis(o.begun), orderly.Millis(o.over)
 	if err := a.journal.Ended(t.key, o.encode()); err != nil {
@@ -130,6 +202,13 @@ func (a *Agent) end(t *task, o outcome) {
 	}
 	a.limitSpool()
 	a.report(t)
+	switch {
+	case s == nil || o.Last:
+	case s.ended:
+		a.report(s) // that had to wait for the run
+	default:
+		a.await(s) // again: the clock may have been set while there seemed to be no further time
+	}
 }
 
 func (a *Agent) limitSpool() {
@@ -151,21 +230,27 @@ func (a *Agent) stop(key orderly.TaskKey, never orderly.State) {
 		a.log.Error("a stop cannot be recorded", "task", key, "error", err)
 		return // without an answer it comes again
 	}
-	t := a.tasks[key]
-	if t == nil {
-		t = a.add(key)
-	}
+	t := a.tasks[whole(key)]
 	switch {
+	case t == nil:
+		a.end(a.add(whole(key)), outcome{State: never, Over: true})
+	case t.plan != nil && t.plan.recurs():
+		a.stopSchedule(t, never)
 	case t.ended:
 		a.report(t)
 	case !t.running:
-		a.waiting = slices.DeleteFunc(a.waiting, func(k orderly.TaskKey) bool { return k == key })
+		a.unwait(t.key)
 		a.end(t, outcome{State: never})
 	default:
-		t.stopped = true
-		if t.proc != nil {
-			t.proc.Stop()
-		}
+		a.stopProcess(t)
+	}
+}
+
+// stopProcess kills the process of a task, or will when there is one.
+func (a *Agent) stopProcess(t *task) {
+	t.stopped = true
+	if t.proc != nil {
+		t.proc.Stop()
 	}
 }
 
@@ -178,17 +263,19 @@ func (a *Agent) stopAll() {
 	}
 }
 
-func (a *Agent) add(key orderly.TaskKey) *task {
-	t := &task{key: key, number: wire.AcceptedNumber}
-	a.tasks[key] = t
+func (a *Agent) add(o Occurrence) *task {
+	t := &task{key: o, number: wire.AcceptedNumber}
+	a.tasks[o] = t
 	return t
 }
 
-// keys lists the tasks that the agent holds.
+// keys lists the tasks that the agent holds. Runs are held as their schedules.
 func (a *Agent) keys() []orderly.TaskKey {
 	keys := make([]orderly.TaskKey, 0, len(a.tasks))
-	for k := range a.tasks {
-		keys = append(keys, k)
+	for o := range a.tasks {
+		if o.Run == 0 {
+			keys = append(keys, o.TaskKey)
+		}
 	}
 	return keys
 }

@@ -30,6 +30,7 @@ type uplink struct {
 	conn      *connection // nil while we stay away
 	welcome   bool        // the server knows this link: reports may go
 	admitted  bool        // it did so at least once, and has not said goodbye since: tasks may start
+	rival     bool        // it said last that another agent is this instance: not even schedules may start
 	listed    bool        // the next hello carries the list of tasks
 	hellos    int         // unanswered ones
 	heartbeat time.Duration

@@ -172,7 +172,7 @@ func (w *world) receive(m *nats.Msg) {
 		}
 		w.reports = append(w.reports, r)
 		for _, s := range r.Snapshots {
-			if w.ended != nil && s.Number == wire.EndNumber {
+			if w.ended != nil && isEnd(s) {
 				w.ended(s)
 			}
 		}
@@ -256,6 +256,9 @@ func (w *world) send(m wire.ToAgent) {
 	w.to(h.Link, m)
 }
 
+// isEnd reports whether s says that a task or run has ended.
+func isEnd(s wire.Snapshot) bool { return s.Number == wire.Number(s.Run, wire.EndNumber) }
+
 // snapshots are all that came of a task, repetitions included.
 func (w *world) snapshots(key orderly.TaskKey) (list []wire.Snapshot) {
 	for _, r := range w.reports {
@@ -297,7 +300,7 @@ func (w *world) end(key orderly.TaskKey) (s wire.Snapshot) {
 	w.t.Helper()
 	w.until(fmt.Sprintf("end of %v", key), func() bool {
 		for _, s = range w.snapshots(key) {
-			if s.Number == wire.EndNumber {
+			if isEnd(s) {
 				return true
 			}
 		}
