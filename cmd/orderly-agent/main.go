@@ -30,6 +30,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // for schedules on machines that have no time zone database: 400 kB of the program
 
 	"github.com/orderly-run/orderly/internal/agent"
 )
