@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	// put together
 	"server": {"auth", "schedule", "store", "engine", "fleet", "rpc", "ecs", "swas", "console", "events", "client",
 		"wire", "gateway", "assist"},
-	"sim": {"wire"},
+	"sim": {"wire", "schedule"},
 
 	// what callers see
 	"cli":     {"client", "auth"},

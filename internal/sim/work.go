@@ -10,9 +10,13 @@ import (
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
-// A task is one that the server has not acknowledged as final.
+// A task is one, or a run of a schedule, that the server has not acknowledged as final.
 type task struct {
 	key    orderly.TaskKey
+	run    int   // the ordinal of a run; wire.OverRun when the end is that of a schedule as such
+	last   bool  // with its end the schedule is over
+	plan   *plan // of a schedule
+	of     *task // the schedule that it is a run of
 	number int64 // of its newest snapshot but the end's
 	begun  time.Time
 	over   time.Time // zero until it has ended
@@ -56,7 +60,7 @@ type item struct {
 
 func (w *work) find(key orderly.TaskKey) *task {
 	for _, t := range w.tasks {
-		if t.key == key {
+		if t.key == key && t.of == nil {
 			return t
 		}
 	}
@@ -70,16 +74,21 @@ func (w *work) add(key orderly.TaskKey) *task {
 }
 
 func (w *work) keys() []orderly.TaskKey {
-	keys := make([]orderly.TaskKey, len(w.tasks))
-	for i, t := range w.tasks {
-		keys[i] = t.key
+	keys := make([]orderly.TaskKey, 0, len(w.tasks))
+	for _, t := range w.tasks {
+		if t.of == nil {
+			keys = append(keys, t.key)
+		}
 	}
 	return keys
 }
 
-// forget drops a task whose end the server has, but for its key.
+// forget drops a task whose end the server has, but for its key; with its last run a schedule too.
 func (w *work) forget(t *task) {
-	w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o == t })
+	w.tasks = slices.DeleteFunc(w.tasks, func(o *task) bool { return o == t || t.last && o.key == t.key })
+	if t.of != nil && !t.last {
+		return
+	}
 	if len(w.known) < maxKnown {
 		w.known = append(w.known, t.key)
 		return
@@ -91,9 +100,17 @@ func (w *work) forget(t *task) {
 // drop ends all timers.
 func (w *work) drop() {
 	for _, t := range w.tasks {
-		if t.timer != nil {
-			t.timer.Stop()
+		t.rest()
+		if t.plan != nil {
+			t.plan.rest()
 		}
+	}
+}
+
+// rest stops what would end t.
+func (t *task) rest() {
+	if t.timer != nil {
+		t.timer.Stop()
 	}
 }
 
@@ -107,6 +124,7 @@ func (a *agent) run(r *wire.Run, now time.Time) {
 		return
 	case t != nil:
 		a.fleet.repeated.Add(1)
+		a.renew(t, r, now)
 		a.report(t, now)
 		return
 	case !a.welcome:
@@ -116,17 +134,23 @@ func (a *agent) run(r *wire.Run, now time.Time) {
 		return
 	}
 	t := a.work.add(r.TaskKey)
-	if r.Allowance < 0 {
+	switch {
+	case r.Allowance < 0:
+		t.conclude(r)
 		a.finish(t, orderly.Aborted, now)
-		return
+	case r.Plan == nil:
+		a.start(t, r, now)
+	case r.Plan.Mode == orderly.DryRun:
+		a.finish(t, orderly.Success, now)
+	default:
+		a.arm(t, r, now)
 	}
-	a.fleet.runs.Add(1)
-	t.begun = now
-	a.start(t, r, now)
 }
 
 // start ends a task at once, or after the delay or the task's time limit.
 func (a *agent) start(t *task, r *wire.Run, now time.Time) {
+	a.fleet.runs.Add(1)
+	t.begun = now
 	state, after := orderly.Success, a.fleet.cfg.Delay
 	if a.fails {
 		state = orderly.Failed
@@ -160,7 +184,11 @@ func (a *agent) finish(t *task, s orderly.State, now time.Time) {
 	case orderly.Aborted:
 		t.code = orderly.DeliveryTimeout
 	}
+	t.last = t.last || t.of != nil && a.ended(t.of, now)
 	a.report(t, now)
+	if t.of != nil {
+		a.catchUp(t.of, now)
+	}
 }
 
 // end ends a task, known or not: one that has not started will not (HND-5), and ends as never.
@@ -173,12 +201,16 @@ func (a *agent) end(r *wire.TaskRef, never orderly.State, now time.Time) {
 	switch {
 	case t == nil:
 		t = a.work.add(r.TaskKey)
+		t.run, t.last = wire.OverRun, true // it may have been a schedule
 		a.fleet.stopped.Add(1)
 		a.finish(t, never, now)
 	case !t.over.IsZero():
 		a.report(t, now)
+	case t.plan != nil:
+		a.fleet.stopped.Add(1)
+		a.stop(t, never, now)
 	default:
-		t.timer.Stop()
+		t.rest()
 		a.fleet.stopped.Add(1)
 		a.finish(t, orderly.Terminated, now)
 	}
@@ -196,7 +228,7 @@ func (a *agent) expire(r *wire.TaskRef, now time.Time) {
 // report tells where a task stands, as soon as may be.
 func (a *agent) report(t *task, now time.Time) {
 	w := &a.work
-	under := w.flight != nil && slices.Contains(w.flight.items, item{t, wire.EndNumber})
+	under := w.flight != nil && slices.Contains(w.flight.items, item{t, t.end()})
 	if !t.queued && !under {
 		t.queued = true
 		w.ready = append(w.ready, t)
@@ -226,12 +258,18 @@ func (a *agent) sendReports(now time.Time) {
 
 // next is the number of the task's next snapshot.
 func (t *task) next() int64 {
-	if !t.over.IsZero() {
-		return wire.EndNumber
+	switch {
+	case !t.over.IsZero():
+		return t.end()
+	case t.plan != nil:
+		return wire.AcceptedNumber
 	}
 	t.number++
-	return t.number
+	return wire.Number(t.run, t.number)
 }
+
+// end is the number of the task's last snapshot.
+func (t *task) end() int64 { return wire.Number(t.run, wire.EndNumber) }
 
 // transmit sends the message under way, again if need be, with the ages of now.
 func (a *agent) transmit(now time.Time) {
@@ -247,13 +285,19 @@ func (a *agent) transmit(now time.Time) {
 
 func (a *agent) snapshot(it item, now time.Time) wire.Snapshot {
 	t := it.task
-	s := wire.Snapshot{TaskKey: t.key, Number: it.number, State: orderly.Running, StartedAgo: age(t.begun, now)}
-	if it.number != wire.EndNumber {
+	s := wire.Snapshot{TaskKey: t.key, Number: it.number, State: orderly.Running, StartedAgo: age(t.begun, now), Run: t.run, Version: t.version()}
+	switch it.number {
+	case t.end():
+	case wire.AcceptedNumber:
+		s.State, s.Run = orderly.Pending, 0
+		return s
+	default:
 		return s
 	}
-	s.State, s.Code, s.EndedAgo = t.state, t.code, age(t.over, now)
-	switch t.state {
-	case orderly.Success, orderly.Failed:
+	s.State, s.Code, s.EndedAgo, s.Last = t.state, t.code, age(t.over, now), t.last
+	switch {
+	case t.begun.IsZero(): // there is nothing to tell of a rehearsal
+	case t.state == orderly.Success, t.state == orderly.Failed:
 		code := 0
 		if t.state == orderly.Failed {
 			code = 1
@@ -303,7 +347,7 @@ func (a *agent) acknowledged(number uint64, now time.Time) {
 		return
 	}
 	for _, it := range w.flight.items {
-		if it.number == wire.EndNumber {
+		if it.number == it.task.end() {
 			a.fleet.acked.Add(1)
 			w.forget(it.task)
 		}
