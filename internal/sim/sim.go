@@ -1,7 +1,7 @@
 // Package sim is thousands of pretend agents in one process. They register, connect, beat, answer
 // and reconnect over the native protocol as real agents do, so a server cannot tell; but they start
 // no process and keep nothing on disk: a task ends by itself, after a delay and with an output that
-// are set for the whole fleet.
+// are set for the whole fleet. Schedules run by their expressions, but those for boots never do.
 //
 // All agents share a few goroutines: one per processor takes what comes from the server, and one
 // looks at every agent now and then for what is due (hellos, beats, reports to send again).
