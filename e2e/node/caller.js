@@ -2,7 +2,8 @@
 // caller.js FORM calls a server with one of the vendor's Node clients, in the form of request that
 // is this client's own. It reads one call a line, {"action": "RunCommand", "params": {...}} with
 // the API's own names, and writes one line for each, {"answer": {...}} or {"error": {...}}, until its
-// input ends. Whom to call as whom is in ENDPOINT (a URL), KEY_ID, KEY_SECRET and REGION.
+// input ends. Whom to call as whom is in ENDPOINT (a URL), KEY_ID, KEY_SECRET and REGION;
+// VERSION is that of the API for the generic clients.
 const readline = require('node:readline');
 const { $OpenApiUtil } = require('@alicloud/openapi-core');
 const Ecs = require('@alicloud/ecs20140526');
@@ -12,7 +13,7 @@ const RpcClient = require('@alicloud/rpc-client');
 const { RuntimeOptions } = require('@alicloud/tea-util');
 
 const { ENDPOINT: url, KEY_ID: accessKeyId, KEY_SECRET: accessKeySecret, REGION: regionId } = process.env;
-const version = '2014-05-26';
+const version = process.env.VERSION ?? '2014-05-26';
 const [protocol, endpoint] = url.split('://');
 const config = { accessKeyId, accessKeySecret, endpoint, regionId, protocol };
 
@@ -27,11 +28,11 @@ function typed(params) {
   return fields;
 }
 
-// sdk is the SDK of the product, which has a method and a class for each operation.
-function sdk(settings) {
-  const client = new Ecs.default(new $OpenApiUtil.Config({ ...config, ...settings }));
+// sdk is the SDK of a product, which has a method and a class for each operation.
+function sdk(settings, product = Ecs) {
+  const client = new product.default(new $OpenApiUtil.Config({ ...config, ...settings }));
   return async (action, params) => {
-    const request = Ecs[`${action}Request`];
+    const request = product[`${action}Request`];
     const response = await client[lower(action)](new request(typed(params)));
     if (response.statusCode !== 200 || response.headers['x-acs-request-id'] !== response.body.requestId) {
       throw new Error(`status ${response.statusCode}, headers ${JSON.stringify(response.headers)}`);
@@ -44,7 +45,7 @@ function sdk(settings) {
 function flat(params, prefix = '') {
   const texts = {};
   for (const [name, value] of Object.entries(params)) {
-    if (name === 'Parameters') texts[name] = JSON.stringify(value);
+    if (typeof value === 'object' && (name === 'Parameters' || name === 'InstanceIds')) texts[name] = JSON.stringify(value);
     else if (typeof value === 'object') {
       const part = Array.isArray(value) ? Object.fromEntries(value.map((v, i) => [i + 1, v])) : value;
       Object.assign(texts, flat(part, `${prefix}${name}.`));
@@ -77,6 +78,8 @@ function rpc() {
 const forms = {
   'sdk-v3': () => sdk({}),
   'sdk-v1': () => sdk({ signatureAlgorithm: 'v2' }),
+  'swas-v3': () => sdk({}, require('@alicloud/swas-open20200601')),
+  'swas-v1': () => sdk({ signatureAlgorithm: 'v2' }, require('@alicloud/swas-open20200601')),
   'pop-core-get': () => popCore('GET'),
   'pop-core-post': () => popCore('POST'),
   'openapi-client': openApi,
