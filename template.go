@@ -124,7 +124,10 @@ func decodeParameter(dec *json.Decoder) (key, value string, err error) {
 		return "", "", ParametersMalformed
 	}
 	key = k.(string) // the decoder admits nothing else as a key
-	if key == "" || utf8.RuneCountInString(key) > maxParameterName {
+	switch {
+	case key == "":
+		return "", "", ParameterKeyEmpty
+	case utf8.RuneCountInString(key) > maxParameterName:
 		return "", "", ParameterKeyTooLong
 	}
 	v, err := dec.Token()
@@ -145,6 +148,16 @@ func decodeParameter(dec *json.Decoder) (key, value string, err error) {
 		return "", "", ParameterIllegal.Errorf("%q", key)
 	}
 	return key, value, nil
+}
+
+// CheckParameterKeys finds a key that cannot be the name of a parameter (rule PAR-2).
+func CheckParameterKeys(params map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(params)) {
+		if !parameterName.MatchString(key) {
+			return ParameterKeyMalformed.Errorf("%q", key)
+		}
+	}
+	return nil
 }
 
 // noText reports whether s holds what no script can be given: the character 0, or what the decoder

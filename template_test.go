@@ -115,7 +115,7 @@ func TestParameterValues(t *testing.T) {
 		{"PAR-3, 11 entries", names(11), object(11), nil, orderly.ParametersTooMany},
 		{"PAR-3, key of 64", "{{" + key64 + "}}", `{"` + key64 + `":"x"}`, map[string]string{key64: "x"}, nil},
 		{"PAR-3, key of 65", "{{a}}", `{"` + key64 + `k":"x"}`, nil, orderly.ParameterKeyTooLong},
-		{"PAR-3, empty key", "{{a}}", `{"":"x"}`, nil, orderly.ParameterKeyTooLong},
+		{"PAR-3, empty key", "{{a}}", `{"":"x"}`, nil, orderly.ParameterKeyEmpty},
 		{"PAR-3, same key", "{{a}}", `{"a":"x","a":"x"}`, nil, orderly.ParameterKeyDuplicate},
 		{"PAR-3, same key but for case", "{{a}}", `{"a":"x","A":"y"}`, nil, orderly.ParameterKeyDuplicate},
 		{"PAR-3, not in the content", "{{a}}", `{"b":"x"}`, nil, orderly.ParameterUnknown},

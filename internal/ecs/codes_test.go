@@ -85,7 +85,7 @@ func TestMessagesAreThePublishedOnes(t *testing.T) {
 }
 
 // A refusal is a request with its answer. In values, {linux}, {windows}, {command}, {plain},
-// {busy}, {task} and {activation} stand for IDs of things that exist.
+// {busy}, {task}, {schedule}, {over} and {activation} stand for IDs of things that exist.
 type refusal struct {
 	rule   string
 	action string
@@ -347,8 +347,11 @@ func (h *house) furnish() *strings.Replacer {
 	unkept := call[run](h, "RunCommand", script(linux)).CommandId
 	full := h.online()
 	call[struct{}](h, "TagResources", values{"ResourceType": "instance", "ResourceId.1": full}.with(many("Tag", 20, ".Key")...))
+	schedule := call[run](h, "InvokeCommand", values{"CommandId": command, "InstanceId.1": full, "Frequency": "rate(1h)"}).InvokeId
+	over := call[run](h, "RunCommand", script(h.machine(orderly.Linux)).with("RepeatMode", "EveryReboot")).InvokeId
+	call[struct{}](h, "StopInvocation", values{"InvokeId": over})
 	list := call[instances](h, "DescribeManagedInstances", nil)
-	return strings.NewReplacer("{batch}", batch, "{unkept}", unkept, "{full}", full, "{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
+	return strings.NewReplacer("{schedule}", schedule, "{over}", over, "{batch}", batch, "{unkept}", unkept, "{full}", full, "{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
 		"{busy}", busy, "{task}", task, "{activation}", list.Instances[0].ActivationId)
 }
 

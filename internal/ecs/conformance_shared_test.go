@@ -19,7 +19,7 @@ var right = []struct {
 	values values
 }{
 	{"CreateCommand", aCommand}, {"DescribeCommands", nil}, {"ModifyCommand", values{"CommandId": "{command}", "Name": "renamed"}},
-	{"RunCommand", aScript}, {"InvokeCommand", anInvoke}, {"StopInvocation", values{"InvokeId": "{task}"}},
+	{"RunCommand", aScript}, {"InvokeCommand", anInvoke}, {"StopInvocation", values{"InvokeId": "{task}"}}, {"ModifyInvocationAttribute", aModification},
 	{"DescribeInvocations", nil}, {"DescribeInvocationResults", nil}, {"DescribeLateResults", values{"InvokeId": "{task}"}},
 	{"DescribeInstances", nil}, {"DescribeInstanceStatus", nil}, {"DescribeCloudAssistantStatus", nil}, {"DescribeRegions", nil},
 	{"TagResources", values{"ResourceType": "instance", "ResourceId.1": "{linux}", "Tag.1.Key": "k"}}, {"ListTagResources", values{"ResourceType": "instance", "ResourceId.1": "{linux}"}},

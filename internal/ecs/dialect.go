@@ -46,8 +46,11 @@ func (d *Dialect) API() rpc.API {
 		Actions:  d.actions(),
 		Codes:    codes,
 		Internal: rpc.Code{Status: http.StatusInternalServerError, Code: "InternalError.Dispatch", Message: "An error occurred when you dispatched the request."},
-		Check:    d.checkRegion,
-		Form:     func(params map[string]string) error { return rpc.CheckTexts(params, checkedLater) },
+		InternalOf: map[string]rpc.Code{ // those of the newer style
+			"ModifyInvocationAttribute": {Status: http.StatusInternalServerError, Code: "InternalError", Message: "The request processing has failed due to some unknown error."},
+		},
+		Check: d.checkRegion,
+		Form:  func(params map[string]string) error { return rpc.CheckTexts(params, checkedLater) },
 	}
 }
 
@@ -71,6 +74,7 @@ func (d *Dialect) actions() []rpc.Action {
 		rpc.Change("RunCommand", d.runCommand),
 		rpc.Change("InvokeCommand", d.invokeCommand),
 		rpc.Change("StopInvocation", d.stopInvocation),
+		rpc.Change("ModifyInvocationAttribute", d.modifyInvocationAttribute),
 		rpc.Handle("DescribeInvocations", d.describeInvocations),
 		rpc.Handle("DescribeInvocationResults", d.describeInvocationResults),
 		rpc.Handle("DescribeLateResults", d.describeLateResults),

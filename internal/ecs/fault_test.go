@@ -41,5 +41,6 @@ func TestFaultsOfOursAreNoDetails(t *testing.T) {
 		} {
 			h.refused(action, v, http.StatusInternalServerError, "InternalError.Dispatch")
 		}
+		h.refused("ModifyInvocationAttribute", values{"InvokeId": "t-1"}, http.StatusInternalServerError, "InternalError")
 	})
 }

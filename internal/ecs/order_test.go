@@ -194,7 +194,7 @@ func TestOrderOfChecks(t *testing.T) {
 		}
 		return nil
 	}
-	used := setting{engine: engine.Config{CommandQuota: 4, DailyQuota: 2}, authorize: deny}
+	used := setting{engine: engine.Config{CommandQuota: 4, DailyQuota: 4}, authorize: deny}
 	eachWith(t, used, func(t *testing.T, h *house) {
 		names := h.furnish()
 		before := h.inventory()

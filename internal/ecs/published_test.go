@@ -13,7 +13,7 @@ import (
 // everyRefusal is all that TestRefusals asks for.
 func everyRefusal() []refusal {
 	return slices.Concat(regionRefusals, commandRefusals, runRefusals, describeRefusals, machineRefusals, pageRefusals,
-		modifyRefusals, tagRefusals, instanceRefusals, sharedRefusals(), runExactRefusals())
+		modifyRefusals, changeRefusals, tagRefusals, instanceRefusals, sharedRefusals(), runExactRefusals())
 }
 
 var modifyRefusals = []refusal{
@@ -148,7 +148,7 @@ var (
 	inRegion = []string{
 		"CreateCommand", "DescribeCommands", "ModifyCommand", "DeleteCommand", "TagResources", "UntagResources", "ListTagResources",
 		"DescribeInstances", "DescribeInstanceStatus", "DescribeCloudAssistantStatus", "CreateActivation", "DescribeActivations", "DisableActivation",
-		"DeleteActivation", "DescribeManagedInstances", "ModifyManagedInstance", "DeregisterManagedInstance",
+		"DeleteActivation", "DescribeManagedInstances", "ModifyManagedInstance", "DeregisterManagedInstance", "ModifyInvocationAttribute",
 	}
 	takeTags  = []string{"CreateCommand", "DescribeCommands", "CreateActivation", "DescribeActivations", "DescribeManagedInstances"}
 	makePages = []string{"DescribeCommands", "DescribeCloudAssistantStatus", "DescribeActivations", "DescribeManagedInstances", "DescribeInstances"}
@@ -215,6 +215,7 @@ var published = map[string]string{
 	"RunCommand":                running + runningNew,
 	"InvokeCommand":             running + runningStored,
 	"StopInvocation":            stopping,
+	"ModifyInvocationAttribute": modifying,
 	"DescribeInvocations":       reading,
 	"DescribeInvocationResults": reading,
 	"DescribeInstances":         `400 InvalidTag.Mismatch, InvalidTagCount 404 InvalidStatus.NotFound, InvalidFilterKey.NotFound`,
@@ -233,13 +234,14 @@ const (
 var neverHere = []string{
 	"RegionId.ApiNotSupported", "Operation.Forbidden", "InvalidStatus.ResourceGroup", "CmdName.Readonly", "ServiceUnavailable", "InternalError",
 	"RealNameAuthenticationError", "ManagedInstanceCountExceedLimit", "NoPermission.Tag", "Unauthorized.EmptyRegion",
+	"InvalidOperation.CloudAssistantVersionUnsupported", "InvalidOperation.ModifyPublicCommandUnsupported", "InvalidCommandId.NotFound",
 	"Parameter.MissingValue", "ParameterStore.NotSupported", "ParameterStore.InvalidParameters", "ParameterStore.NoPermission", "TemporaryAccessKey.Error",
 }
 
 // testedApart are those that need more than a request: a quota that is used up, a request before, a fault.
 var testedApart = []string{
 	"CmdCount.ExceedQuota", "Invocation.ExceedQuota", "ActivationCount.ExceedLimit", "InternalError.Dispatch",
-	"IdempotentParameterMismatch", "IdempotentProcessing",
+	"IdempotentParameterMismatch", "IdempotentProcessing", "CommandLimitExceeded",
 }
 
 // Each code that the texts list for an operation is asked for in a test, with its status, or is known

@@ -267,8 +267,8 @@ func TestLateRunIsShown(t *testing.T) {
 		id := call[run](h, "RunCommand", script(machine).with("RepeatMode", "EveryReboot")).InvokeId
 		h.report(machine, inRun(1, h.ended(orderly.Success, 0, "")))
 		call[struct{}](h, "StopInvocation", values{"InvokeId": id})
-		r := inRun(2, h.ended(orderly.Success, 0, "late"))
-		h.report(machine, r)
+		h.later()
+		h.report(machine, inRun(2, h.ended(orderly.Success, 0, "late")))
 		late := call[struct {
 			LateResults struct {
 				LateResult []struct {

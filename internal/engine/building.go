@@ -162,22 +162,43 @@ func (b *building) piece(tx *store.Tx) error {
 // task is the share of the n-th target. In a large invocation nothing is handed before all of it is
 // there: links that come and go meanwhile are told nothing of it, and it may yet come to nothing.
 func (b *building) task(n int, now time.Time) orderly.Task {
-	p, l, g := b.v.Plan(), b.engine.cfg.Limits, &b.targets[n]
-	t := orderly.NewTask(&b.v, n, g.ID, now)
-	switch linked := g.Presence.Link != ""; {
-	case !linked && t.State == orderly.Pending && !b.v.WaitForAway && !g.Presence.Expected(now, l.Fresh):
-		t.Release(orderly.InstanceNotRunning, now, p) // T3
-	case b.large():
-		t.Due = now
-	case linked:
-		t.Hand(g.Presence.Boot, now, p, l)
-		m := message(SendRun, &t, &b.v, now)
-		m.Name, m.Link = g.Name, g.Presence.Link
+	g := &b.targets[n]
+	t := b.engine.share(&b.v, n, g, now)
+	if b.large() {
+		if t.State.Live() {
+			t.Due = now
+		}
+		return t
+	}
+	if m, ok := b.engine.hand(&t, &b.v, g, now); ok {
 		b.send = append(b.send, m)
-	default:
-		t.Await(p, l)
 	}
 	return t
+}
+
+// share is the task of an instance in an invocation. It is over at once when the instance is not there
+// and need not be waited for (T3).
+func (e *Engine) share(v *orderly.Invocation, n int, g *store.Target, now time.Time) orderly.Task {
+	t := orderly.NewTask(v, n, g.ID, now)
+	if g.Presence.Link == "" && t.State == orderly.Pending && !v.WaitForAway && !g.Presence.Expected(now, e.cfg.Limits.Fresh) {
+		t.Release(orderly.InstanceNotRunning, now, v.Plan())
+	}
+	return t
+}
+
+// hand hands a new task to the link that its instance has (HND-1); without one the task waits.
+func (e *Engine) hand(t *orderly.Task, v *orderly.Invocation, g *store.Target, now time.Time) (m Message, ok bool) {
+	if !t.State.Live() {
+		return m, false
+	}
+	if g.Presence.Link == "" {
+		t.Await(v.Plan(), e.cfg.Limits)
+		return m, false
+	}
+	t.Hand(g.Presence.Boot, now, v.Plan(), e.cfg.Limits)
+	m = message(SendRun, t, v, now)
+	m.Name, m.Link = g.Name, g.Presence.Link
+	return m, true
 }
 
 // show makes the invocation visible.

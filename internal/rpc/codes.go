@@ -63,6 +63,7 @@ var sharedCodes = map[orderly.Reason]Code{
 	orderly.ParameterNamesTooMany: {http.StatusForbidden, "CmdParamCount.ExceedLimit", "The command has too many parameters."},
 	orderly.ParametersMalformed:   {http.StatusBadRequest, "InvalidParameter.Parameters", "The specified Parameters is not a JSON object."},
 	orderly.ParametersTooMany:     {http.StatusForbidden, "ParameterCount.ExceedLimit", "The specified Parameters has too many entries."},
+	orderly.ParameterKeyEmpty:     {http.StatusForbidden, "ParameterKey.ExceedLimit", "A key of the specified Parameters is empty or longer than 64 characters."},
 	orderly.ParameterKeyTooLong:   {http.StatusForbidden, "ParameterKey.ExceedLimit", "A key of the specified Parameters is empty or longer than 64 characters."},
 	orderly.ParameterKeyDuplicate: {http.StatusForbidden, "ParameterKey.Duplicate", "A key of the specified Parameters occurs more than once."},
 	orderly.ParameterUnknown:      {http.StatusForbidden, "Parameter.NotMatched", "A key of the specified Parameters is not defined in the command."},

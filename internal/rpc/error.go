@@ -48,9 +48,9 @@ var internalError = Code{
 	http.StatusInternalServerError, "InternalError", "The request processing has failed due to some unknown error.",
 }
 
-// published returns what the caller sees of err, and whether err is a fault of ours, whose cause
-// is for the log only.
-func (a *API) published(err error) (answer *Error, fault bool) {
+// published returns what the caller of an action sees of err, and whether err is a fault of ours, whose
+// cause is for the log only.
+func (a *API) published(action string, err error) (answer *Error, fault bool) {
 	var e *Error
 	if errors.As(err, &e) {
 		return refuse(e.Status, e.Code, "%s", a.messageOf(e)), false
@@ -61,7 +61,10 @@ func (a *API) published(err error) (answer *Error, fault bool) {
 			return code.explain(reason, err), false
 		}
 	}
-	code := a.Internal
+	code, ok := a.InternalOf[action]
+	if !ok {
+		code = a.Internal
+	}
 	if code.Code == "" {
 		code = internalError
 	}

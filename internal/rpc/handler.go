@@ -148,7 +148,7 @@ func (h *Handler) answer(ctx context.Context, c *call, req *request, value refle
 	if err == nil {
 		root, shape = c.action.Name+"Response", c.action.response
 	} else {
-		e, fault := c.api.published(err)
+		e, fault := c.api.published(c.name(), err)
 		if fault {
 			h.log.ErrorContext(ctx, "request failed", "request", c.caller.RequestID, "action", c.name(), "error", err)
 		}

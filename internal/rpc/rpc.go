@@ -79,6 +79,9 @@ type API struct {
 	// Internal is the answer to an error that has no reason; the zero value is 500 InternalError.
 	Internal Code
 
+	// InternalOf has, by their names, the actions that answer such an error otherwise.
+	InternalOf map[string]Code
+
 	// Check, when set, judges a permitted request by its parameters before they are decoded: what
 	// the dialect has to refuse first, such as an unknown region. Its errors are treated as an
 	// action's.

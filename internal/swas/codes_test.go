@@ -18,7 +18,7 @@ import (
 // elsewhere are the reasons that no request of this dialect meets: what they are about, it has not.
 var elsewhere = []string{
 	"Activation", "Registration", "TargetTag", "RepeatMode", "Frequency", "Container", "Termination", "Launcher", "MaxResults", "InvokeID",
-	"ClientTokenMismatch", "ClientTokenInWork", "FilterDesc", "FilterKey", "ContentUndecodable", "InstanceName", "AddressRange",
+	"RunsOnce", "InvocationOver", "ParameterKeyMalformed", "ClientTokenMismatch", "ClientTokenInWork", "FilterDesc", "FilterKey", "ContentUndecodable", "InstanceName", "AddressRange",
 }
 
 func TestEveryReasonHasACode(t *testing.T) {
