@@ -83,7 +83,7 @@ func TestNetworkAway(t *testing.T) {
 				w.awaitLine(running, m, "start")
 				w.awaitLine(waiting, m, "start")
 				cut(m.net)
-				away := w.mustRun(quick, m) // accepted, and its delivery limit is not over
+				away := w.mustRun(script{lines: 3, waits: true}, m)
 				w.wait(outage)
 				m.net.heal()
 				w.finish(m)

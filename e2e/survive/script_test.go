@@ -20,6 +20,7 @@ type script struct {
 	exit  int
 	tree  bool // TerminationMode ProcessTree
 	after bool // the output comes after the time, else before
+	waits bool // for its agent, however long that is away: of a busy machine nobody knows
 }
 
 // quick is over as soon as it has started.
@@ -55,6 +56,9 @@ func (w *world) run(s script, instances ...string) (*job, error) {
 	}
 	if s.tree {
 		q.TerminationMode = "ProcessTree"
+	}
+	if s.waits {
+		q.DeliveryTimeout = 600
 	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), stage.Patience)
 	defer cancel()
