@@ -371,7 +371,6 @@ func TestReleasedSchedule(t *testing.T) { // REL-1
 	}
 }
 
-// LG-2: a schedule is Running in the older vocabulary until it is stopped, whatever becomes of it.
 // An agent that was installed anew does not know the schedule it is told to stop: its answer is about
 // a task that never ran, whatever ran before it was lost.
 func TestStopOfAScheduleThatTheAgentHasLost(t *testing.T) { // T16, HND-5, STOP-7
@@ -389,6 +388,7 @@ func TestStopOfAScheduleThatTheAgentHasLost(t *testing.T) { // T16, HND-5, STOP-
 	}
 }
 
+// LG-2: a schedule is Running in the older vocabulary until it is stopped, whatever becomes of it.
 func TestLegacyStatusOfASchedule(t *testing.T) {
 	ok := ran(1, orderly.Success, 10, 12)
 	for name, c := range map[string]struct {
