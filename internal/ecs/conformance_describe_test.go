@@ -260,3 +260,31 @@ func TestInvocationsHaveNoHistory(t *testing.T) {
 		}
 	})
 }
+
+// DR-3, DR-6, LG-4: a run that is stopped is found by its own statuses, the one before it by those that it ended with.
+func TestStoppedRunsAreFoundInHistory(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		machine := h.online()
+		id := call[run](h, "RunCommand", script(machine).with("Frequency", "rate(1h)")).InvokeId
+		h.report(machine, inRun(1, h.ended(orderly.Success, 0, "")))
+		h.later()
+		h.report(machine, inRun(2, h.began()))
+		find := func(parameter, status string, want ...string) {
+			t.Helper()
+			if got := h.runs(values{"InvokeId": id, "IncludeHistory": "true", parameter: status}); !slices.Equal(got, want) {
+				t.Errorf("%s=%s: %v, want %v", parameter, status, got, want)
+			}
+		}
+		h.stop(id)
+		find("InvokeRecordStatus", "Stopping", "2 Stopping")
+		find("InvocationStatus", "Stopping", "2 Stopping")
+		find("InvokeRecordStatus", "Stopped")
+		h.report(machine, inRun(2, h.ended(orderly.Terminated, 143, "")))
+		find("InvokeRecordStatus", "Stopped", "2 Terminated")
+		find("InvocationStatus", "Terminated", "2 Terminated")
+		find("InvokeRecordStatus", "Stopping")
+		find("InvokeRecordStatus", "Finished", "1 Success")
+		find("InvokeRecordStatus", "Success", "1 Success")
+		find("InvokeRecordStatus", "Running")
+	})
+}
