@@ -36,7 +36,7 @@ type value struct {
 // ignored are the notes of parameters that are taken and have no effect.
 var ignored = []string{"legacy common field; accept and ignore", "no effect; kept for old clients", "has no effect"}
 
-// extractAPI lists what a dialect publishes. Heading is that of its errors.
+// extractAPI lists what a dialect publishes. Heading is that of its errors, "" for none.
 func extractAPI(dialect, heading string) ([]item, error) {
 	text, err := os.ReadFile(filepath.Join(sources, "api", dialect+".json"))
 	if err != nil {
@@ -46,9 +46,11 @@ func extractAPI(dialect, heading string) ([]item, error) {
 	if err := json.Unmarshal(text, &a); err != nil {
 		return nil, err
 	}
-	errors, err := readErrors(heading)
-	if err != nil {
-		return nil, err
+	errors := map[string][]item{}
+	if heading != "" {
+		if errors, err = readErrors(heading); err != nil {
+			return nil, err
+		}
 	}
 	var items []item
 	for _, operation := range slices.Sorted(maps.Keys(a.Operations)) {

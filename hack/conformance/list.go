@@ -33,6 +33,7 @@ var tables = []struct {
 	extract func() ([]item, error)
 }{
 	{"ecs.txt", func() ([]item, error) { return extractAPI("ecs", "ECS") }},
+	{"swas.txt", func() ([]item, error) { return extractAPI("swas", "") }}, // no text lists its errors
 	{"rules.txt", extractRules},
 }
 

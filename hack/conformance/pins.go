@@ -15,7 +15,7 @@ import (
 )
 
 // dialects are the packages whose tests give evidence.
-var dialects = []string{"./internal/ecs"}
+var dialects = []string{"./internal/ecs", "./internal/swas"}
 
 // findPins finds the test that pins each item: by what tests of the dialects compare and need, and
 // by the rules that tests name.

@@ -11,7 +11,7 @@ import (
 var (
 	ruleLine      = regexp.MustCompile(`^- \*\*([A-Z]+-\d+)\*\* `)
 	transitionRow = regexp.MustCompile(`^\| (T\d+) \|`)
-	faultRow      = regexp.MustCompile(`^\| ([A-Z][A-Za-z]+) \| ([^|]+) \|`)
+	faultRow      = regexp.MustCompile(`^\| ([A-Z][A-Za-z]+) \| ([^|]+) \|(?: (the [^|]+) \|)?`) // the older sentence begins so
 	chapterLine   = regexp.MustCompile(`^##+ ([\d.]+)\.? `)
 )
 
@@ -43,6 +43,9 @@ func extractRules() ([]item, error) {
 			row++
 		case chapter == "10.1" && fault != nil && fault[1] != "ErrorCode":
 			faults = append(faults, item{"ecs fault " + fault[1], sentence(fault[2])})
+			if fault[3] != "" {
+				faults = append(faults, item{"swas fault " + fault[1], fault[3]})
+			}
 		}
 	}
 	return append(rules, faults...), nil

@@ -174,12 +174,12 @@ func TestOlderWording(t *testing.T) {
 	})
 }
 
-// settle ends the task that runs on a machine in some way, whether an agent could have or not.
+// settle puts the unfinished task of a machine, if there is one, into a state, whether an agent could have or not.
 func (h *house) settle(m machine, state orderly.State, code orderly.ErrorCode) {
 	h.t.Helper()
 	must(h.t, h.db.Write(h.t.Context(), store.Interactive, func(tx *store.Tx) error {
 		tasks, err := tx.LiveTasks([]string{m.id})
-		if err != nil {
+		if err != nil || len(tasks) == 0 {
 			return err
 		}
 		k := &tasks[0]
