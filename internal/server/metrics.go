@@ -31,7 +31,7 @@ func newMetrics(db *store.DB) *metrics {
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orderly_request_seconds", Help: "Time to answer API requests.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8)}, []string{"action"}),
 		created: prometheus.NewCounter(prometheus.CounterOpts{Name: "orderly_tasks_created_total", Help: "Tasks created."}),
-		ended:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderly_tasks_ended_total", Help: "Tasks ended, by state."}, []string{"state"}),
+		ended:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderly_tasks_ended_total", Help: "Tasks, and runs of schedules, that ended, by state."}, []string{"state"}),
 		reports: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderly_reports_total", Help: "Reports of agents by effect: applied, repeated, late, foreign, unknown, refused."}, []string{"effect"}),
 	}
 	links := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "orderly_links", Help: "Agents with a live link, on all servers of the database."}, func() float64 {
