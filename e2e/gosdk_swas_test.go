@@ -89,7 +89,7 @@ func (s *second) lists() {
 	check(s, "ListInstances", *list, swas.ListInstancesResponse{
 		RequestId: list.RequestId, TotalCount: 1, PageNumber: 1, PageSize: 10,
 		Instances: []swas.Instance{{
-			InstanceId: s.machines[1], InstanceName: "two", Status: "Running", RegionId: stage.Region, CreationTime: anyTime,
+			InstanceId: s.machines[1], InstanceName: "two", Status: "Running", BusinessStatus: "Normal", ChargeType: "PrePaid", RegionId: stage.Region, CreationTime: anyTime,
 			Image: swas.Image{ImageName: systemName(s), OsType: "Linux"}, InnerIpAddress: "127.0.0.1", PublicIpAddress: "127.0.0.1",
 		}},
 	})

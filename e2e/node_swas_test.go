@@ -71,8 +71,8 @@ func (c *nodeSecond) lists() {
 		}
 		c.machines = append(c.machines, id)
 		check(c, "ListInstances", list, listOf(100, "Instances", object{
-			"InstanceId": id, "InstanceName": name, "Status": "Running", "BusinessStatus": "", "RegionId": stage.Region, "CreationTime": anyTime, "ExpiredTime": "",
-			"ChargeType": "", "PlanId": "", "ImageId": "", "InnerIpAddress": "127.0.0.1", "PublicIpAddress": "127.0.0.1", "ResourceGroupId": "", "Uuid": "", "Tags": []any{},
+			"InstanceId": id, "InstanceName": name, "Status": "Running", "BusinessStatus": "Normal", "RegionId": stage.Region, "CreationTime": anyTime, "ExpiredTime": "",
+			"ChargeType": "PrePaid", "PlanId": "", "ImageId": "", "InnerIpAddress": "127.0.0.1", "PublicIpAddress": "127.0.0.1", "ResourceGroupId": "", "Uuid": "", "Tags": []any{},
 			"Image": object{"ImageName": systemName(c), "ImageVersion": "", "ImageType": "", "ImageIconUrl": "", "ImageContact": "", "OsType": "Linux"},
 		}))
 	}

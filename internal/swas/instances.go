@@ -60,6 +60,9 @@ func (d *Dialect) instances(ctx context.Context, c orderly.Caller, f store.Insta
 	return list, at, err
 }
 
+// chargeType is how all machines are as if paid for: in advance.
+const chargeType = "PrePaid"
+
 type listInstancesRequest struct {
 	RegionId          string `rpc:",required"`
 	InstanceIds       string // a JSON list, as the addresses are
@@ -121,7 +124,7 @@ func (d *Dialect) listInstances(ctx context.Context, c orderly.Caller, req listI
 	resp.paged = at
 	for _, i := range list {
 		resp.Instances = append(resp.Instances, shownInstance{
-			InstanceId: orderly.Alias(i.ID), InstanceName: i.Name, Status: string(d.fleet.Status(i)), RegionId: i.Region, CreationTime: rpc.Timestamp(i.Registered),
+			InstanceId: orderly.Alias(i.ID), InstanceName: i.Name, Status: string(d.fleet.Status(i)), BusinessStatus: "Normal", ChargeType: chargeType, RegionId: i.Region, CreationTime: rpc.Timestamp(i.Registered),
 			Image: image{ImageName: i.OSVersion, OsType: osTypes[i.OS]}, InnerIpAddress: i.IntranetIP, PublicIpAddress: i.InternetIP,
 			ResourceGroupId: i.ResourceGroup, Tags: tagsShown(i.Tags),
 		})
@@ -132,8 +135,7 @@ func (d *Dialect) listInstances(ctx context.Context, c orderly.Caller, req listI
 // statuses are the published ones, of which machines have some only.
 var statuses = []string{"", "Pending", "Starting", "Running", "Stopping", "Stopped", "Resetting", "Upgrading", "Disabled"}
 
-// filter is which machines are asked for; some is false when no machine can be one of them. All are
-// as if paid for in advance, which is what is asked for unless a request says otherwise.
+// filter is which machines are asked for; some is false when no machine can be one of them.
 func (r *listInstancesRequest) filter() (f store.InstanceFilter, some bool, err error) {
 	f = store.InstanceFilter{
 		Region: r.RegionId, NameLike: r.InstanceName, Status: orderly.InstanceStatus(r.Status), ResourceGroup: r.ResourceGroupId, Tags: rpc.Tags(r.Tag),
@@ -151,7 +153,7 @@ func (r *listInstancesRequest) filter() (f store.InstanceFilter, some bool, err 
 		return f, false, orderly.InstanceStatusUnknown
 	}
 	some = (r.InstanceIds == "" || len(f.IDs) > 0) && (r.PublicIpAddresses == "" || len(f.Public) > 0) &&
-		(r.ChargeType == "" || r.ChargeType == "PrePaid") && r.PlanType == ""
+		(r.ChargeType == "" || r.ChargeType == chargeType) && r.PlanType == ""
 	return f, some, checkResourceTags(f.Tags)
 }
 
