@@ -32,7 +32,9 @@ func TestTypesAreShown(t *testing.T) { // CMD-1
 			}
 		}
 		call[struct{}](h, "UpdateCommandAttribute", values{"CommandId": call[began](h, "CreateCommand", aCommand.with("Name", "d")).CommandId, "Description": "new"})
-		if r := call[struct{ Commands []struct{ Description string } }](h, "DescribeCommands", mine.with("Name", "d")).Commands; len(r) != 1 || r[0].Description != "new" {
+		if r := call[struct {
+			Commands []struct{ Description string }
+		}](h, "DescribeCommands", mine.with("Name", "d")).Commands; len(r) != 1 || r[0].Description != "new" {
 			t.Errorf("described as %v", r)
 		}
 	})
