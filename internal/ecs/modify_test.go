@@ -217,7 +217,8 @@ func TestInstancesAreAddedToASchedule(t *testing.T) { // MIA-8, T3
 	})
 }
 
-// MIA-5, KEEP-1: the command of a new content is kept, and counted, as the one before was.
+// MIA-5, KEEP-1: the command of a new content is kept, and counted, as the one before was. No content is
+// fixed, neither of commands that are kept nor of others: none is public (MIA-4).
 func TestCommandsOfModifiedSchedules(t *testing.T) {
 	few := setting{engine: engine.Config{CommandQuota: 2, MaxTargets: 2}}
 	eachWith(t, few, func(t *testing.T, h *house) {
