@@ -8,8 +8,9 @@ import (
 	"github.com/orderly-run/orderly"
 )
 
-// Version is the version of the protocol that this code speaks.
-const Version = 1
+// Version is the version of the protocol that this code speaks, and the only one: an agent of version 1
+// would run a schedule once, at once.
+const Version = 2
 
 // RegisterPath is where an agent registers, by POST.
 const RegisterPath = "/v1/register"
@@ -102,7 +103,7 @@ type Hello struct {
 	Boot         string   `json:"boot"`
 	Version      int      `json:"v"`
 	Agent        string   `json:"agent"`          // version of the program
-	Capabilities []string `json:"caps,omitempty"` // what it can do beyond version 1
+	Capabilities []string `json:"caps,omitempty"` // what it can do beyond its version
 	// Digest stands for the tasks the agent holds: "" for none, see [Digest]. When the server's
 	// differs it asks for the list.
 	Digest string            `json:"digest,omitempty"`
