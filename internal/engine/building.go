@@ -252,12 +252,14 @@ func (b *building) step(ctx context.Context, part func(*building, *store.Tx) err
 }
 
 // handOver hands the tasks of a large invocation, which all fell due when it was shown, to the links
-// there are now, a transaction for each thousand. It is not needed for anything but speed: the sweep
-// of any server does the same with what is left when this one dies.
+// there are now, piece by piece. It is not needed for anything but speed: the sweep of any server does
+// the same with what is left when this one dies. What falls due meanwhile, as those sent first may have
+// to be sent again, is left to the sweep.
 func (e *Engine) handOver(ctx context.Context, v *orderly.Invocation) {
+	shown := e.db.Now()
 	for more := true; more && ctx.Err() == nil; {
-		c, send, err := e.fireDue(ctx, store.Interactive, func(*store.Tx) (int64, time.Time, error) {
-			return v.Seq, e.db.Now(), nil
+		c, send, err := e.fireDue(ctx, store.Interactive, func(tx *store.Tx) (work, error) {
+			return work{seq: v.Seq, due: shown, now: tx.Now}, nil
 		})
 		if err != nil {
 			e.cfg.Log.Error("hand over", "invocation", v.ID, "err", err)

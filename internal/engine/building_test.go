@@ -104,6 +104,21 @@ func TestLargeInvocationSeesLinksThatComeAndGo(t *testing.T) {
 	})
 }
 
+// What was sent first may be due to be sent again before the last is sent. That must wait its turn.
+func TestSlowHandOverSendsEachTaskOnce(t *testing.T) {
+	cfg := fast(1)
+	cfg.Limits.Resend = []time.Duration{time.Millisecond}
+	eachWith(t, cfg, func(t *testing.T, h *house) {
+		ids := names(1500)
+		h.register(ids...)
+		h.connect(boot, ids...)
+		h.start(toAll())
+		if n := len(h.messages(engine.SendRun)); n != len(ids) {
+			t.Errorf("%d messages to %d machines, want one each", n, len(ids))
+		}
+	})
+}
+
 // A server that died after it had shown a large invocation leaves it to the sweep of any other: each
 // task goes to the link there is, is waited for, or ends with its instance gone.
 func TestSweepHandsOverWhatADeadServerLeft(t *testing.T) {

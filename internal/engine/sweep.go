@@ -57,12 +57,12 @@ func (e *Engine) sweep(ctx context.Context) bool {
 	if due, err := e.db.AnyDue(ctx, now); err != nil || !due {
 		return false
 	}
-	c, send, err := e.fireDue(ctx, store.Mass, func(tx *store.Tx) (int64, time.Time, error) {
+	c, send, err := e.fireDue(ctx, store.Mass, func(tx *store.Tx) (work, error) {
 		seqs, err := tx.DueInvocations(now, 1)
 		if err != nil || len(seqs) == 0 {
-			return 0, now, err
+			return work{}, err
 		}
-		return seqs[0], now, nil
+		return work{seq: seqs[0], due: now, now: now}, nil
 	})
 	if err != nil {
 		e.cfg.Log.Error("sweep", "err", err)
@@ -73,26 +73,33 @@ func (e *Engine) sweep(ctx context.Context) bool {
 	return len(c.saved) > 0
 }
 
-// fireDue handles, in one transaction, tasks of an invocation that were due at a time; pick says which
-// and when, with 0 for none. The messages are to be sent.
-func (e *Engine) fireDue(ctx context.Context, class store.Class, pick func(*store.Tx) (int64, time.Time, error)) (c *change, send []Message, err error) {
+// work is what a look at an invocation is about: its tasks that were due at a time, as of now.
+type work struct {
+	seq      int64
+	due, now time.Time
+}
+
+// fireDue handles, in one transaction, the tasks that pick says; none when it names no invocation. The
+// messages are to be sent.
+func (e *Engine) fireDue(ctx context.Context, class store.Class, pick func(*store.Tx) (work, error)) (c *change, send []Message, err error) {
 	err = e.db.Write(ctx, class, func(tx *store.Tx) error {
 		c, send = newChange(), nil
-		seq, at, err := pick(tx)
-		if err != nil || seq == 0 {
+		w, err := pick(tx)
+		if err != nil || w.seq == 0 {
 			return err
 		}
-		if send, err = e.fire(tx, seq, at, c); err != nil {
+		if send, err = e.fire(tx, w, c); err != nil {
 			return err
 		}
-		return tx.Redue(seq)
+		return tx.Redue(w.seq)
 	})
 	return c, send, err
 }
 
-// fire decides about the tasks of one invocation that are due now.
-func (e *Engine) fire(tx *store.Tx, seq int64, now time.Time, c *change) ([]Message, error) {
-	tasks, err := tx.DueTasks(seq, now, pieceSize)
+// fire decides about tasks that fell due.
+func (e *Engine) fire(tx *store.Tx, w work, c *change) ([]Message, error) {
+	seq, now := w.seq, w.now
+	tasks, err := tx.DueTasks(seq, w.due, pieceSize)
 	if err != nil {
 		return nil, err
 	}
