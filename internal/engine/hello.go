@@ -14,6 +14,8 @@ type Greeting struct {
 	Listed bool                               // Tasks is the agent's whole list
 	Tasks  []orderly.TaskKey
 	Usurps string // a link of the same instance that is known to be dead
+
+	again bool // the link is known already: the greeting may be one that was overtaken
 }
 
 // An Admission is what became of a Greeting.
@@ -69,6 +71,7 @@ func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admissi
 			continue
 		}
 		links = append(links, g.Link)
+		g.again = p.Link == g.ID
 		if a.Send, err = e.square(tx, g, live[g.Instance], c); err != nil {
 			return nil, err
 		}
@@ -129,7 +132,9 @@ func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change
 		if t.Version < v.Version && before.State.Live() {
 			t.Modify(v.Version, tx.Now, v.Plan(), e.cfg.Limits) // whoever modified it did not come to this
 		}
-		accounted := !g.Listed || holds[t.TaskKey] // without a list the digests agreed
+		// Without a list the digests agreed. A process that greeted before cannot have lost what it confirmed:
+		// its list is older than that.
+		accounted := !g.Listed || holds[t.TaskKey] || g.again && t.Confirmed && t.Handed == g.Boot
 		if kind, ok := asked(t.Meet(g.Boot, accounted, tx.Now, v.Plan(), e.cfg.Limits)); ok {
 			m := message(kind, &t, &v, tx.Now)
 			m.Link = g.ID

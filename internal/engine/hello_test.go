@@ -160,3 +160,16 @@ func TestLostLinkOfAnOlderProcessChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A greeting is repeated when its answer is late, and may then be overtaken by what its agent did after the
+// answer: an older list is no sign that a task was lost (HND-4).
+func TestOvertakenGreetingLosesNothing(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		id, k := h.one()
+		h.tell(orderly.Report{Task: k.TaskKey, Instance: k.Instance, Number: 2, State: orderly.Running, Started: h.db.Now()})
+		old := hello(k.Instance, boot)
+		old.Listed, old.Tasks = true, nil
+		h.greet(old)
+		h.expect(id, orderly.Running, "")
+	})
+}
