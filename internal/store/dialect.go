@@ -26,6 +26,7 @@ type dialect struct {
 	forShare   string // ends a select whose rows must not change until the commit
 	skipLocked string // ends a select of rows that somebody else may be working on
 	lateral    bool   // a join may ask for rows of the tables before it; without, tables are joined as they stand
+	explain    string // before a query tells its plan
 	alone      string // keeps other migrations away until the commit
 	collided   func(error) bool
 	taken      func(error) bool
@@ -78,12 +79,14 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	if err := db.writes.PingContext(ctx); err != nil {
 		return err
 	}
-	read := url.Values{"_pragma": append([]string{"query_only(ON)"}, pragmas["_pragma"]...)}
+	read := url.Values{"_pragma": append([]string{"query_only(ON)", "mmap_size(2147418112)"}, pragmas["_pragma"]...)}
 	if db.reads, err = open(read, 8); err != nil {
 		return err
 	}
+	db.lists = db.reads
 	db.dialect = dialect{
 		name: "sqlite", oneWriter: true, each: eachInTurn,
+		explain:  `explain query plan `,
 		collided: func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY },
 		taken: func(err error) bool {
 			c := sqliteCode(err)
@@ -150,12 +153,20 @@ func (db *DB) openPostgres(url string) error {
 	if err != nil {
 		return err
 	}
-	db.reads = stdlib.OpenDB(*cfg)
-	db.reads.SetMaxOpenConns(16)
-	db.reads.SetMaxIdleConns(16)
+	open := func(cfg *pgx.ConnConfig, conns int) *sql.DB {
+		h := stdlib.OpenDB(*cfg)
+		h.SetMaxOpenConns(conns)
+		h.SetMaxIdleConns(conns)
+		return h
+	}
+	db.reads = open(cfg, 16)
 	db.writes = db.reads
+	fixed := cfg.Copy()
+	fixed.RuntimeParams["plan_cache_mode"] = "force_generic_plan" // lists are walked as they are written
+	db.lists = open(fixed, 8)
 	db.dialect = dialect{
 		name: "postgres", lateral: true, each: eachTogether,
+		explain:    `explain (analyze, buffers, costs off, timing off, summary off) `,
 		now:        `select (extract(epoch from clock_timestamp()) * 1000)::bigint`,
 		forUpdate:  ` for update`,
 		forShare:   ` for share`,

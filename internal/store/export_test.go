@@ -29,3 +29,6 @@ func (db *DB) ForgetMarks() {
 	defer db.marks.mu.Unlock()
 	db.marks.lists = nil
 }
+
+// BeImpatient finds every walk along a list slow.
+func (db *DB) BeImpatient() { db.marks.patience = 0 }

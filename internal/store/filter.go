@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,16 +34,13 @@ func tagged(account, region string, g orderly.Tag) list {
 	return l
 }
 
-// onInstance is the range of the index on tasks that has those of an instance of an owner. An instance
-// has tasks of invocations in all realms.
-func onInstance(account, shelf, instance string) list {
-	_, region := unshelved(shelf)
+// onInstance is the range of the index on tasks that has those of an instance, without those of others'
+// invocations: an instance has tasks of invocations in all realms.
+func onInstance(account, region, instance string) list {
 	l := list{seq: "t.invocation"}
 	l.then(step{table: "tasks t"})
 	l.add(l.first(), "t.instance = ?", instance)
-	l.add(l.first(), "exists (select 1 from instances i where i.id = ? and i.account = ? and i.region = ?)", instance, account, region)
-	l.add(l.first(), "exists (select 1 from invocations o where o.seq = t.invocation and o.region = ?)", shelf)
-	l.visible()
+	l.probe("invocations o", "o.account = ? and o.region = ? and o.building = 0 and o.seq = t.invocation", account, region)
 	return l
 }
 
@@ -62,29 +60,35 @@ func (l *list) visible() {
 	l.add(l.first(), l.seq+" not in (select h.seq from invocations h where h.building > 0)")
 }
 
+// probe admits what has a row, of which there is at most one, in a table. It is a step and not an
+// "exists", which may be answered by a walk along two indexes from their ends.
+func (l *list) probe(table, cond string, args ...any) {
+	l.add(l.then(step{table: table, keep: "1"}), cond, args...)
+}
+
 // also admits invocations with a value in a column, of those in the list; "" admits all. The column is
 // written so that no index is chosen by it.
 func (l *list) also(column, value string) {
-	if value == "" {
-		return
+	if value != "" {
+		l.add(l.invocations(), "v."+column+" || '' = ?", value)
 	}
-	l.invocations()
-	l.add(l.last(), "v."+column+" || '' = ?", value)
 }
 
-// invocations makes invocations the last step.
-func (l *list) invocations() {
-	if l.last().alias() == "v" {
-		return
+// invocations is the step that has all columns of the invocations in the list.
+func (l *list) invocations() *step {
+	if v := l.step("v"); v != nil {
+		return v
 	}
-	l.then(step{table: "invocations v", keep: "v.*"})
-	l.add(l.last(), "v.seq = "+l.seq)
+	v := l.then(step{table: "invocations v", keep: "v.*"})
+	l.add(v, "v.seq = "+l.seq)
+	return v
 }
 
 // carrying admits invocations that carry tags.
 func (l *list) carrying(account, region string, tags []orderly.Tag) {
-	for _, g := range tags {
-		l.add(l.first(), "exists (select 1 from tags e where e.account = ? and e.region = ? and e.kind = 'invocation' and e.name = ? and e.value = ? and e.seq = "+l.seq+")",
+	for i, g := range tags {
+		e := fmt.Sprintf("e%d", i)
+		l.probe("tags "+e, strings.ReplaceAll("E.account = ? and E.region = ? and E.kind = 'invocation' and E.name = ? and E.value = ? and E.seq = "+l.seq, "E.", e+"."),
 			account, region, g.Key, g.Value)
 	}
 }
@@ -108,7 +112,7 @@ func (f InvocationFilter) list() list {
 		f.Instance, f.Status, f.Legacy = "", "", ""
 	case len(f.Tags) > 0:
 		l = tagged(f.Account, f.Region, f.Tags[0])
-		l.timed("g", f.Timed)
+		l.timed(l.first(), f.Timed)
 		f.Tags, f.Timed = f.Tags[1:], nil
 	case f.CommandID != "":
 		by("v.command", &f.CommandID)
@@ -150,8 +154,7 @@ func (f InvocationFilter) rest(l *list) {
 	l.also("repeat_mode", f.Repeat)
 	l.also("status", f.Aggregate)
 	if f.Timed != nil {
-		l.invocations()
-		l.timed("v", f.Timed)
+		l.timed(l.invocations(), f.Timed)
 	}
 	l.carrying(f.Account, f.Region, f.Tags)
 	switch {
@@ -160,26 +163,29 @@ func (f InvocationFilter) rest(l *list) {
 		older, fully := taskStatus(f.Legacy, false)
 		l.add(l.first(), "exists (select 1 from tasks t where t.instance = ? and t.invocation = v.seq and "+strings.Join([]string{state, full, older, fully}, " and ")+")", f.Instance)
 	case f.Status != "":
-		l.invocations()
-		l.add(l.last(), "(v.status = ? or v.legacy_status = ?)", f.Status, f.Status)
+		l.probe("standings s", "s.account = ? and s.region = ? and s.kind = ? and s.value = ? and s.seq = "+l.seq, f.Account, f.Region, shows, f.Status)
 	}
 }
 
 // timed admits invocations that will run again by themselves, or those that will not (rule DI-3). As in
 // also, no index is chosen by it.
-func (l *list) timed(alias string, timed *bool) {
+func (l *list) timed(s *step, timed *bool) {
 	if timed != nil {
-		l.add(l.last(), "+"+alias+".timed = ?", flag(*timed))
+		l.add(s, "+"+s.alias()+".timed = ?", flag(*timed))
 	}
 }
 
 // showing admits tasks that meet the conditions of a taskStatus.
 func (l *list) showing(state, full string) {
-	l.add(l.last(), state)
-	if full != always {
-		l.invocations()
-		l.add(l.last(), full)
+	l.add(l.step("t"), state)
+	if full == always {
+		return
 	}
+	v := l.invocations()
+	if l.first().alias() != "t" {
+		v = l.step("t") // which comes after it
+	}
+	l.add(v, full)
 }
 
 const (
@@ -247,10 +253,9 @@ func (f ResultFilter) tasks(l *list) {
 	if full != always {
 		l.invocations()
 	}
-	t := l.first()
-	if t.alias() != "t" {
-		l.then(step{table: "tasks t", keep: "t.ordinal", order: "t.ordinal"})
-		t = l.last()
+	t := l.step("t")
+	if t == nil {
+		t = l.then(step{table: "tasks t", keep: "t.ordinal", order: "t.ordinal"})
 		l.add(t, "t.invocation = "+l.seq)
 	}
 	l.ordinal = "t.ordinal"
@@ -260,8 +265,7 @@ func (f ResultFilter) tasks(l *list) {
 	if f.State != "" {
 		l.add(t, "t.state = ?", f.State)
 	}
-	l.add(t, state)
-	l.add(l.last(), full)
+	l.showing(state, full)
 }
 
 // source is where the invocations, or with an instance the tasks, that f admits are found: by what is

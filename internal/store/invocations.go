@@ -258,10 +258,11 @@ func (t *Tx) restate(seq int64, c orderly.Counts, o outline) error {
 // DueInvocations finds invocations with a task that fell due, earliest first, and keeps others off
 // their counters until the transaction ends; those whose tasks are changing just now are left out.
 func (t *Tx) DueInvocations(at time.Time, limit int) ([]int64, error) {
-	rows, err := t.query(`select v.seq from invocations v join counters c on c.invocation = v.seq
-		where v.next_due > 0 and v.next_due <= $1 and v.building = 0 order by v.next_due limit $2`+skipLockedOf(t, "c"), orderly.Millis(at), limit)
+	rows, err := t.query(`select v.seq from `+dueRows+` order by v.next_due limit $2`+skipLockedOf(t, "c"), orderly.Millis(at), limit)
 	return collect(rows, err, func(r *sql.Rows) (seq int64, err error) { return seq, r.Scan(&seq) })
 }
+
+const dueRows = `invocations v join counters c on c.invocation = v.seq where v.next_due > 0 and v.next_due <= $1 and v.building = 0`
 
 // AnyDue reports whether there may be a due invocation, without holding anybody up.
 func (db *DB) AnyDue(ctx context.Context, at time.Time) (bool, error) {

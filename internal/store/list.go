@@ -14,7 +14,7 @@ import (
 type list struct {
 	steps   []step
 	seq     string // column of the first step that has the number of the invocation
-	ordinal string // column of the last one that has the ordinal of the task; "" when invocations are listed
+	ordinal string // t.ordinal, or "" when invocations are listed
 	args    []any
 	settled bool // what is in it stays in it, and only new invocations come; see marks
 }
@@ -30,12 +30,23 @@ type step struct {
 // alias is how conditions call the table of a step.
 func (s *step) alias() string { return s.table[strings.LastIndexByte(s.table, ' ')+1:] }
 
-// then adds a step.
-func (l *list) then(s step) { l.steps = append(l.steps, s) }
+// then adds a step, which conditions can be added to until the next one comes.
+func (l *list) then(s step) *step {
+	l.steps = append(l.steps, s)
+	return &l.steps[len(l.steps)-1]
+}
 
-// first and last are the steps that conditions are added to.
 func (l *list) first() *step { return &l.steps[0] }
-func (l *list) last() *step  { return &l.steps[len(l.steps)-1] }
+
+// step is the one with an alias, nil when there is none.
+func (l *list) step(alias string) *step {
+	for i := range l.steps {
+		if l.steps[i].alias() == alias {
+			return &l.steps[i]
+		}
+	}
+	return nil
+}
 
 // add adds a condition to a step, whose ? stand for args.
 func (l *list) add(s *step, cond string, args ...any) {
@@ -73,7 +84,7 @@ const whole = math.MaxInt32
 func (l *list) walk(d *dialect, s span) (q string, args []any) {
 	need := s.limit
 	if s.skip > 0 {
-		need += max(s.skip, stride) // few texts of one query
+		need += max(s.skip, stretch) // few texts of one query
 	}
 	if l.ordinal != "" && s.after.Ordinal > onward && s.after.Ordinal != whole {
 		return l.forked(d, s, need)
@@ -100,7 +111,7 @@ func (l *list) within(s span) list {
 		b.add(b.first(), b.seq+" < ?", s.after.Seq)
 	default:
 		b.add(b.first(), b.seq+" <= ?", s.after.Seq)
-		b.add(b.last(), "("+b.seq+" < ? or "+b.ordinal+" > ?)", s.after.Seq, s.after.Ordinal)
+		b.add(b.step("t"), "("+b.seq+" < ? or t.ordinal > ?)", s.after.Seq, s.after.Ordinal)
 	}
 	return b
 }
@@ -115,7 +126,7 @@ func (l *list) limited(d *dialect, need int) string {
 func (l *list) forked(d *dialect, s span, need int) (q string, args []any) {
 	rest := l.copy()
 	rest.add(rest.first(), rest.seq+" = ?", s.after.Seq)
-	rest.add(rest.last(), rest.ordinal+" > ?", s.after.Ordinal)
+	rest.add(rest.step("t"), "t.ordinal > ?", s.after.Ordinal)
 	others := l.copy()
 	others.args = rest.args // which begin with those of l
 	others.add(others.first(), others.seq+" < ?", s.after.Seq)
@@ -172,20 +183,5 @@ func (l *list) rows(d *dialect, need int) string {
 func (db *DB) tally(ctx context.Context, l list, s span) (n int, err error) {
 	b := l.within(s)
 	q := "select count(*) from (" + b.rows(&db.dialect, s.limit) + fmt.Sprintf(" limit %d) w", s.limit)
-	return n, db.reads.QueryRowContext(ctx, q, b.args...).Scan(&n)
-}
-
-// at finds the place of the last row in a span; false when the list ends before it.
-func (db *DB) at(ctx context.Context, l list, s span) (p Place, ok bool, err error) {
-	q, args := l.walk(&db.dialect, s)
-	rows, err := db.reads.QueryContext(ctx, q, args...)
-	if err != nil {
-		return p, false, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return p, false, rows.Err()
-	}
-	err = rows.Scan(&p.Seq, &p.Ordinal)
-	return p, true, err
+	return n, db.lists.QueryRowContext(ctx, q, b.args...).Scan(&n)
 }

@@ -30,7 +30,7 @@ func (db *DB) Invocations(ctx context.Context, f InvocationFilter, p Page) ([]or
 	q := ""
 	q, w.args = l.walk(&db.dialect, s.page(p))
 	w.add("v.seq = w.seq and v.account = ? and v.region = ?", f.Account, shelved(f.Realm, f.Region))
-	rows, err := db.reads.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from (`+q+`) w cross join `+invocationRows+w.String()+
+	rows, err := db.lists.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from (`+q+`) w cross join `+invocationRows+w.String()+
 		` order by v.seq desc`, w.args...)
 	list, err := collect(rows, err, func(r *sql.Rows) (orderly.Invocation, error) { return scanInvocation(r) })
 	if err != nil {
@@ -70,7 +70,7 @@ func (db *DB) TasksOf(ctx context.Context, seqs []int64, instance string, limit 
 	if output {
 		what = "t.output"
 	}
-	rows, err := db.reads.QueryContext(ctx, `select `+taskColumns+`, length(t.output), `+what+` from tasks t`+w.String()+` order by t.invocation, t.ordinal`, w.args...)
+	rows, err := db.lists.QueryContext(ctx, `select `+taskColumns+`, length(t.output), `+what+` from tasks t`+w.String()+` order by t.invocation, t.ordinal`, w.args...)
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var t orderly.Task
 		var kept int64
@@ -111,7 +111,7 @@ func (db *DB) Results(ctx context.Context, f ResultFilter, p Page) ([]Result, in
 	}
 	q, args := l.walk(&db.dialect, s.page(p))
 	for try := 1; ; try++ {
-		rows, err := db.reads.QueryContext(ctx, `select `+taskColumns+`, t.output from (`+q+`) w cross join tasks t
+		rows, err := db.lists.QueryContext(ctx, `select `+taskColumns+`, t.output from (`+q+`) w cross join tasks t
 			where t.invocation = w.seq and t.ordinal = w.ordinal order by t.invocation desc, t.ordinal`, args...)
 		tasks, err := collect(rows, err, scanTask)
 		if err != nil {
@@ -133,7 +133,7 @@ func (db *DB) withInvocations(ctx context.Context, tasks []orderly.Task) ([]Resu
 	var w where
 	w.add("v.building = 0")
 	among(&w, "v.seq", invocationsOf(tasks))
-	rows, err := db.reads.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+w.String(), w.args...)
+	rows, err := db.lists.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+w.String(), w.args...)
 	of, err := collect(rows, err, func(r *sql.Rows) (orderly.Invocation, error) { return scanInvocation(r) })
 	if err != nil {
 		return nil, err

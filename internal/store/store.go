@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -31,6 +32,7 @@ type DB struct {
 	dialect dialect
 	reads   *sql.DB
 	writes  *sql.DB // the same as reads on PostgreSQL
+	lists   *sql.DB // the same as reads on SQLite; plans do not depend on arguments there
 	turns   turnstile
 	offset  atomic.Int64
 	broken  atomic.Int64 // Unix ms of the last failed write, 0 for none
@@ -52,7 +54,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{box: box}
+	db := &DB{box: box, marks: marks{patience: slow}}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		err = db.openPostgres(url)
 	} else {
@@ -78,30 +80,33 @@ func (db *DB) prepare(ctx context.Context) error {
 // Close ends all connections.
 func (db *DB) Close() error {
 	err := db.reads.Close()
-	if db.writes != db.reads {
-		if werr := db.writes.Close(); err == nil {
-			err = werr
+	for _, other := range []*sql.DB{db.writes, db.lists} {
+		if other != db.reads {
+			err = errors.Join(err, other.Close())
 		}
 	}
 	return err
 }
 
-// Run keeps the database in shape until ctx ends: it measures the clock and, on SQLite, moves the
-// write-ahead log into the file.
+// Run keeps the database in shape until ctx ends: it measures the clock, keeps what is known of long
+// lists fresh and, on SQLite, moves the write-ahead log into the file.
 func (db *DB) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
+	tick, often := time.NewTicker(time.Second), time.NewTicker(shortLife/4)
 	defer tick.Stop()
-	for n := 1; ; n++ {
+	defer often.Stop()
+	for n := 1; ; {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-often.C:
+			db.remark(ctx)
 		case <-tick.C:
-		}
-		if db.dialect.checkpoint != nil {
-			db.dialect.checkpoint(ctx, db)
-		}
-		if n%30 == 0 {
-			_ = db.measureClock(ctx) // Ready tells
+			if db.dialect.checkpoint != nil {
+				db.dialect.checkpoint(ctx, db)
+			}
+			if n++; n%30 == 0 {
+				_ = db.measureClock(ctx) // Ready tells
+			}
 		}
 	}
 }

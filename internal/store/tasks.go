@@ -127,11 +127,14 @@ func (t *Tx) InvocationTasks(seq int64, after, limit int) ([]orderly.Task, error
 // DueTasks finds the tasks of one invocation that fell due, for a change; those that somebody else
 // is changing just now are left out.
 func (t *Tx) DueTasks(seq int64, at time.Time, limit int) ([]orderly.Task, error) {
-	var w where
+	return t.tasksWhere(dueTasks(seq, at), limit, t.db.dialect.skipLocked)
+}
+
+func dueTasks(seq int64, at time.Time) (w where) {
 	w.add("t.invocation = ?", seq)
 	w.add("t.due > 0")
 	w.add("t.due <= ?", orderly.Millis(at))
-	return t.tasksWhere(w, limit, t.db.dialect.skipLocked)
+	return w
 }
 
 // TasksOn finds the tasks of an invocation on instances, for a change.
