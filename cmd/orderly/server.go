@@ -81,6 +81,8 @@ func (s *service) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.cfg.Hosts, "host", nil, "further `name` or address of this server, for its own authority's certificate; may be repeated")
 	f.StringVar(&s.cfg.AdvertiseNATS, "advertise-nats", "", "`address` or URL of the bus that machines are told (default: the host they registered at; needed with --nats)")
 	s.limits(f)
+	f.DurationVar(&s.cfg.Retain, "retain", 4*7*24*time.Hour, "`time` for which an invocation is kept after it has ended")
+	f.IntVar(&s.cfg.RetainRecords, "retain-records", 100_000, "`number` of invocations of an account in a region that are kept; beyond it those that ended first go")
 	f.DurationVar(&s.cfg.LateResults, "late-results", 15*time.Minute, "`time` for which the result of an absent machine is waited for")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json, on standard error")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -105,7 +107,7 @@ func (s *service) limits(f *pflag.FlagSet) {
 func (s *service) checkLimits() error {
 	for flag, n := range map[string]int{
 		"max-targets": s.cfg.MaxTargets, "max-all": s.cfg.MaxAll, "max-commands": s.cfg.MaxCommands, "max-activations": s.cfg.MaxActivations,
-		"max-activation-uses": s.cfg.MaxActivationUses, "max-activation-hours": s.cfg.MaxActivationHours, "max-invocations": s.cfg.MaxInvocations + 1,
+		"retain-records": s.cfg.RetainRecords, "max-activation-uses": s.cfg.MaxActivationUses, "max-activation-hours": s.cfg.MaxActivationHours, "max-invocations": s.cfg.MaxInvocations + 1,
 	} {
 		if n < 1 {
 			return fmt.Errorf("--%s is too small", flag)
@@ -141,6 +143,9 @@ func (s *service) complete(f *pflag.FlagSet) error {
 	}
 	if s.cfg.LateResults < 0 || s.cfg.Scale < 1 {
 		return errors.New("--time-scale must be at least 1, and --late-results cannot be less than 0")
+	}
+	if s.cfg.Retain <= 0 {
+		return errors.New("--retain must be more than 0")
 	}
 	if err := s.checkLimits(); err != nil {
 		return err

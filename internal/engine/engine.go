@@ -32,6 +32,8 @@ type Config struct {
 	Delivery     time.Duration         // 60 s; delivery limit unless a request sets it (DLV-1)
 	Sweep        time.Duration         // 250 ms; between looks for what fell due
 	Building     time.Duration         // 5 min; after which the maker of a large invocation counts as dead
+	Retain       time.Duration         // 4 weeks; for which an invocation is kept after it has ended (RET-1)
+	Records      int                   // 100 000; invocations of an account in a region beyond which those that ended first go
 	Log          *slog.Logger          // slog.Default()
 	Observe      Observer              // what is counted; nil for nothing
 }
@@ -51,7 +53,8 @@ type Engine struct {
 	plans plans
 	start time.Time // on the store's clock: what was before counts as an outage (LATE-1)
 
-	waiting receipts // of reports that are not yet committed (CLK-2)
+	keeping retention // for Run
+	waiting receipts  // of reports that are not yet committed (CLK-2)
 }
 
 // New makes an engine on a database. Messages to agents go through link.
@@ -72,6 +75,8 @@ func New(db *store.DB, link Link, cfg Config) *Engine {
 	cfg.Delivery = orDefault(cfg.Delivery, time.Minute)
 	cfg.Sweep = orDefault(cfg.Sweep, 250*time.Millisecond)
 	cfg.Building = orDefault(cfg.Building, 5*time.Minute)
+	cfg.Retain = orDefault(cfg.Retain, 4*7*24*time.Hour)
+	cfg.Records = orDefault(cfg.Records, 100_000)
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}

@@ -24,6 +24,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		for e.sweep(ctx) {
 		}
+		e.retain(ctx, n%240 == 0)
 	}
 }
 

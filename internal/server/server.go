@@ -55,6 +55,9 @@ type Config struct {
 	MaxActivationUses  int // 1000; machines that one of them can be made for
 	MaxActivationHours int // 4; for how long
 
+	Retain        time.Duration // 4 weeks; how long an invocation is kept after it has ended
+	RetainRecords int           // 100 000; invocations of an account in a region beyond which those that ended first go
+
 	LateResults time.Duration // 15 min; how long results of absent agents are waited for
 	Scale       int           // 1; time constants are divided by it, for tests
 	Log         *slog.Logger  // slog.Default()
@@ -187,6 +190,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		Limits: limits, Regions: s.cfg.Regions, MaxTargets: s.cfg.MaxTargets, MaxAll: s.cfg.MaxAll,
 		CommandQuota: s.cfg.MaxCommands, DailyQuota: s.cfg.MaxInvocations, Delivery: time.Minute / scale,
 		Sweep: max(10*time.Millisecond, 250*time.Millisecond/scale), Log: s.cfg.Log, Observe: s.metrics.observer(),
+		Retain: s.cfg.Retain / scale, Records: s.cfg.RetainRecords,
 	})
 	s.fleet = fleet.New(s.db, s.engine, fleet.Config{
 		Activation: orderly.ActivationLimits{Hours: s.cfg.MaxActivationHours, Instances: s.cfg.MaxActivationUses}, MaxCodes: s.cfg.MaxActivations,

@@ -4,16 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/orderly-run/orderly"
 )
 
-// What the column building says of an invocation that nobody sees.
-const (
-	beingMade    = 1
-	beingRemoved = 2
-)
+// beingRemoved is what the column building says of an invocation that Retire has hidden; of one that
+// is being made it says 1.
+const beingRemoved = 2
 
 // An Owner is an account in a region.
 type Owner struct{ Account, Region string }
@@ -39,69 +38,63 @@ type Retention struct {
 	Records int       // beyond this many in all, those that ended first go
 }
 
-// Retire hides invocations of an owner that are kept no longer, those that ended first and at most
-// limit, so that DropRetired removes them; it reports whether it found any. Live ones stay (rule RET-1).
-func (t *Tx) Retire(o Owner, r Retention, limit int) (found bool, err error) {
-	rows, err := t.query(`select seq from invocations where account = $1 and region = $2 and building = 0 and finished > 0 and finished < $3
+// Overdue finds invocations of an owner that are kept no longer: those that ended first, and at most
+// limit. Live ones stay (rule RET-1).
+func (db *DB) Overdue(ctx context.Context, o Owner, r Retention, limit int) ([]int64, error) {
+	rows, err := db.reads.QueryContext(ctx, `select seq from invocations where account = $1 and region = $2 and building = 0 and finished > 0 and finished < $3
 		order by finished, seq limit $4`, o.Account, o.Region, orderly.Millis(r.Before), limit)
 	seqs, err := collect(rows, err, scanSeq)
-	if err != nil {
-		return false, err
+	if err != nil || len(seqs) > 0 {
+		return seqs, err
 	}
-	if len(seqs) == 0 {
-		if seqs, err = t.surplus(o, r.Records, limit); err != nil {
-			return false, err
-		}
-	}
-	for _, seq := range seqs {
-		if err := t.retire(seq); err != nil {
-			return false, err
-		}
-	}
-	return len(seqs) > 0, nil
-}
-
-// surplus finds the ended invocations by which an owner has more than records, those that ended first
-// and at most limit. It counts and finds in one statement: of two servers none goes by a count from
-// before the other's commit.
-func (t *Tx) surplus(o Owner, records, limit int) ([]int64, error) {
-	rows, err := t.query(`select seq from invocations where account = $1 and region = $2 and building = 0 and finished > 0
+	// What is counted and what is found is as of one moment: two servers find the same.
+	rows, err = db.reads.QueryContext(ctx, `select seq from invocations where account = $1 and region = $2 and building = 0 and finished > 0
 		order by finished, seq limit (select case when count(*) > $3 then count(*) - $3 else 0 end from
 			(select 1 from invocations where account = $1 and region = $2 and building = 0 limit $4) counted)`,
-		o.Account, o.Region, records, records+limit)
+		o.Account, o.Region, r.Records, r.Records+limit)
 	return collect(rows, err, scanSeq)
 }
 
 func scanSeq(r *sql.Rows) (seq int64, err error) { return seq, r.Scan(&seq) }
 
-// retire hides one invocation, unless somebody else has.
-func (t *Tx) retire(seq int64) error {
-	var o Owner
-	err := t.row(`update invocations set building = $2 where seq = $1 and building = 0 returning account, region`, seq, beingRemoved).Scan(&o.Account, &o.Region)
-	if errors.Is(err, errNothing) {
-		return nil
+// Retire hides ended invocations, so that DropRetired removes them. Those that somebody else has hidden
+// already are left alone.
+func (t *Tx) Retire(seqs []int64) error {
+	for _, seq := range slices.Sorted(slices.Values(seqs)) {
+		var o Owner
+		err := t.row(`update invocations set building = $2 where seq = $1 and building = 0 and finished > 0 returning account, region`, seq, beingRemoved).
+			Scan(&o.Account, &o.Region)
+		if errors.Is(err, errNothing) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.unstand(o.Account, o.Region, seq); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return t.unstand(o.Account, o.Region, seq)
+	return nil
 }
 
 // DropRetired removes what Retire has hidden, about limit rows at once; it reports whether there is
 // more.
 func (t *Tx) DropRetired(limit int) (more bool, err error) {
-	rows, err := t.query(`select seq, id, account, region, command from invocations where building > 0 and building = $1 order by seq limit $2`+
-		t.db.dialect.skipLocked, beingRemoved, limit)
+	rows, err := t.query(`select seq, id, account, region, command from invocations where building > 0 and building = $1 order by seq limit 100`+
+		t.db.dialect.skipLocked, beingRemoved)
 	list, err := collect(rows, err, func(r *sql.Rows) (h hidden, err error) {
 		return h, r.Scan(&h.seq, &h.id, &h.account, &h.region, &h.command)
 	})
 	for _, h := range list {
 		var gone bool
-		if limit, gone, err = t.drop(h, limit); err != nil || !gone || limit <= 0 {
-			return true, err
+		if limit, gone, err = t.drop(h, limit); err != nil {
+			return false, err
+		}
+		if !gone || limit <= 0 {
+			break
 		}
 	}
-	return false, err
+	return len(list) > 0, err
 }
 
 // DropUnbuilt removes invocations whose making was cut off before a time: nobody was told of them
