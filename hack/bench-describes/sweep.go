@@ -114,11 +114,11 @@ func (p *place) sweep(ctx context.Context) (found int, err error) {
 			return found, err
 		}
 		err := p.db.Write(ctx, store.Mass, func(tx *store.Tx) error {
-			seqs, err := tx.DueInvocations(now, 1)
+			seqs, err := tx.DueInvocations(now, 100)
 			if err != nil {
 				return err
 			}
-			tasks, err := tx.DueTasks(seqs[0], now, 1000)
+			tasks, err := tx.DueTasks(seqs, now, 500)
 			if err != nil {
 				return err
 			}
@@ -133,7 +133,7 @@ func (p *place) sweep(ctx context.Context) (found int, err error) {
 				return err
 			}
 			found += len(tasks)
-			return errors.Join(tx.SaveTasks(tasks), tx.Redue(seqs[0]))
+			return errors.Join(tx.SaveTasks(tasks), tx.Redue(seqs))
 		})
 		if err != nil {
 			return found, err

@@ -259,7 +259,7 @@ func (e *Engine) handOver(ctx context.Context, v *orderly.Invocation) {
 	shown := e.db.Now()
 	for more := true; more && ctx.Err() == nil; {
 		c, send, err := e.fireDue(ctx, store.Interactive, func(tx *store.Tx) (work, error) {
-			return work{seq: v.Seq, due: shown, now: tx.Now}, nil
+			return work{seqs: []int64{v.Seq}, due: shown, now: tx.Now}, nil
 		})
 		if err != nil {
 			e.cfg.Log.Error("hand over", "invocation", v.ID, "err", err)

@@ -55,6 +55,37 @@ func TestUndeliveredTaskIsAborted(t *testing.T) { // T4, AB-2
 	})
 }
 
+// More invocations than one look takes fall due at once, each by its own limits.
+func TestManyInvocationsFallDueAtOnce(t *testing.T) { // T4, DLV-1
+	eachWith(t, fast(1), func(t *testing.T, h *house) {
+		const n = 130
+		h.register("mi-1", "mi-2")
+		limits := []time.Duration{10 * time.Second, time.Hour}
+		var ids []string
+		for i := range n {
+			q := request("mi-1", "mi-2")
+			q.Delivery = &limits[i%2]
+			ids = append(ids, h.start(q))
+		}
+		h.raw(`update tasks set created = created - 60000, due = due - 60000`)
+		h.raw(`update invocations set next_due = next_due - 60000`)
+		h.run()
+		h.await("end of half of them", func() bool {
+			return h.number(`select count(*) from invocations where finished > 0`) == n/2
+		})
+		for i, id := range ids {
+			want := []orderly.Status{orderly.StatusFailed, orderly.StatusPending}[i%2]
+			if v := h.invocation(id); v.Status() != want {
+				t.Errorf("with %v to be delivered in it is %s, want %s", v.Delivery, v.Status(), want)
+			}
+		}
+		if due := h.number(`select count(*) from invocations where next_due > 0 and next_due <= $1`, h.db.Now().UnixMilli()); due > 0 {
+			t.Errorf("%d are looked at again and again", due)
+		}
+		h.audit()
+	})
+}
+
 func TestSilentAgentIsAskedThenGivenUp(t *testing.T) { // AB-1, HND-5
 	cfg := fast(200)
 	eachWith(t, cfg, func(t *testing.T, h *house) {

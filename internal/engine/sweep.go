@@ -47,7 +47,10 @@ func (e *Engine) housekeep(ctx context.Context) {
 	}
 }
 
-// sweep handles one invocation with tasks that fell due; it reports whether to go on at once. What
+// maxSwept is how many invocations one transaction of a sweep looks at.
+const maxSwept = 100
+
+// sweep handles some invocations with tasks that fell due; it reports whether to go on at once. What
 // fell due after the oldest report that waits to be committed waits too: the report may say what the
 // deadline is about (CLK-2).
 func (e *Engine) sweep(ctx context.Context) bool {
@@ -59,11 +62,8 @@ func (e *Engine) sweep(ctx context.Context) bool {
 		return false
 	}
 	c, send, err := e.fireDue(ctx, store.Mass, func(tx *store.Tx) (work, error) {
-		seqs, err := tx.DueInvocations(now, 1)
-		if err != nil || len(seqs) == 0 {
-			return work{}, err
-		}
-		return work{seq: seqs[0], due: now, now: now}, nil
+		seqs, err := tx.DueInvocations(now, maxSwept)
+		return work{seqs: seqs, due: now, now: now}, err
 	})
 	if err != nil {
 		e.cfg.Log.Error("sweep", "err", err)
@@ -74,9 +74,9 @@ func (e *Engine) sweep(ctx context.Context) bool {
 	return len(c.saved) > 0
 }
 
-// work is what a look at an invocation is about: its tasks that were due at a time, as of now.
+// work is what a look at invocations is about: their tasks that were due at a time, as of now.
 type work struct {
-	seq      int64
+	seqs     []int64
 	due, now time.Time
 }
 
@@ -86,29 +86,28 @@ func (e *Engine) fireDue(ctx context.Context, class store.Class, pick func(*stor
 	err = e.db.Write(ctx, class, func(tx *store.Tx) error {
 		c, send = newChange(), nil
 		w, err := pick(tx)
-		if err != nil || w.seq == 0 {
+		if err != nil || len(w.seqs) == 0 {
 			return err
 		}
 		if send, err = e.fire(tx, w, c); err != nil {
 			return err
 		}
-		return tx.Redue(w.seq)
+		return tx.Redue(w.seqs)
 	})
 	return c, send, err
 }
 
 // fire decides about tasks that fell due.
 func (e *Engine) fire(tx *store.Tx, w work, c *change) ([]Message, error) {
-	seq, now := w.seq, w.now
-	tasks, err := tx.DueTasks(seq, w.due, pieceSize)
+	now := w.now
+	tasks, err := tx.DueTasks(w.seqs, w.due, pieceSize)
 	if err != nil {
 		return nil, err
 	}
-	of, err := tx.InvocationsBySeq([]int64{seq})
+	of, err := tx.InvocationsBySeq(w.seqs)
 	if err != nil {
 		return nil, err
 	}
-	v := of[seq]
 	ids := make([]string, len(tasks))
 	for i := range tasks {
 		ids[i] = tasks[i].Instance
@@ -119,7 +118,7 @@ func (e *Engine) fire(tx *store.Tx, w work, c *change) ([]Message, error) {
 	}
 	var send []Message
 	for _, t := range tasks {
-		before := t
+		before, v := t, of[t.Invocation]
 		p, member := presence[t.Instance]
 		if !member && t.Release(orderly.InstanceDeregistered, now, v.Plan()) { // it left while the invocation was built
 			c.note(before, t)

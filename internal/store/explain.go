@@ -31,10 +31,10 @@ func (db *DB) explainList(ctx context.Context, l list, p Page) (string, error) {
 
 // ExplainDue tells how the database finds what is due: an invocation, and tasks of it.
 func (db *DB) ExplainDue(ctx context.Context, at time.Time) (invocations, tasks string, err error) {
-	if invocations, err = db.explain(ctx, `select v.seq from `+dueRows+` order by v.next_due limit 1`, orderly.Millis(at)); err != nil {
+	if invocations, err = db.explain(ctx, `select v.seq from `+dueRows+` order by v.next_due limit 100`, orderly.Millis(at)); err != nil {
 		return "", "", err
 	}
-	w := dueTasks(0, at)
+	w := dueTasks([]int64{0, 1}, at)
 	tasks, err = db.explain(ctx, `select `+taskColumns+`, t.output from tasks t`+w.String()+` order by t.invocation, t.ordinal limit 1000`, w.args...)
 	return invocations, tasks, err
 }

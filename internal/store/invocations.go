@@ -271,8 +271,10 @@ func (db *DB) AnyDue(ctx context.Context, at time.Time) (bool, error) {
 	return n > 0, err
 }
 
-// Redue sets when an invocation must be looked at again, from the dues its tasks have now.
-func (t *Tx) Redue(seq int64) error {
-	_, err := t.exec(`update invocations set next_due = coalesce((select min(due) from tasks where invocation = $1 and due > 0), 0) where seq = $1`, seq)
+// Redue sets when invocations must be looked at again, from the dues their tasks have now.
+func (t *Tx) Redue(seqs []int64) error {
+	var w where
+	among(&w, "seq", seqs)
+	_, err := t.exec(`update invocations set next_due = coalesce((select min(due) from tasks where invocation = seq and due > 0), 0)`+w.String(), w.args...)
 	return err
 }

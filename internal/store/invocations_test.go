@@ -276,7 +276,7 @@ func TestDueTimeIsNotLostBesideASweep(t *testing.T) {
 				return err
 			}
 			tasks[0].Due = tx.Now.Add(time.Hour)
-			err = errors.Join(tx.SaveTasks(tasks), tx.Redue(v.Seq))
+			err = errors.Join(tx.SaveTasks(tasks), tx.Redue([]int64{v.Seq}))
 			close(swept)
 			return err
 		})

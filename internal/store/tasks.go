@@ -124,14 +124,14 @@ func (t *Tx) InvocationTasks(seq int64, after, limit int) ([]orderly.Task, error
 	return t.tasksWhere(w, limit, t.db.dialect.forUpdate)
 }
 
-// DueTasks finds the tasks of one invocation that fell due, for a change; those that somebody else
+// DueTasks finds the tasks of some invocations that fell due, for a change; those that somebody else
 // is changing just now are left out.
-func (t *Tx) DueTasks(seq int64, at time.Time, limit int) ([]orderly.Task, error) {
-	return t.tasksWhere(dueTasks(seq, at), limit, t.db.dialect.skipLocked)
+func (t *Tx) DueTasks(seqs []int64, at time.Time, limit int) ([]orderly.Task, error) {
+	return t.tasksWhere(dueTasks(seqs, at), limit, t.db.dialect.skipLocked)
 }
 
-func dueTasks(seq int64, at time.Time) (w where) {
-	w.add("t.invocation = ?", seq)
+func dueTasks(seqs []int64, at time.Time) (w where) {
+	among(&w, "t.invocation", seqs)
 	w.add("t.due > 0")
 	w.add("t.due <= ?", orderly.Millis(at))
 	return w
