@@ -73,7 +73,7 @@ func TestFaultsOfMachinesThatAreGone(t *testing.T) {
 
 		forgetful := h.online()
 		accepted := h.ran(script(forgetful), map[string]orderly.Report{forgetful: {State: orderly.Pending}})
-		h.connect(forgetful) // again, with an empty list
+		h.greet(forgetful, "a second process") // with an empty list
 		h.checkEnding(accepted, ending{"Error", "Failed", "ExecutionInterrupted", "The command execution has been interrupted"})
 
 		silent, handed := h.machine(orderly.Linux), h.online()

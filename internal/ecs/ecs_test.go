@@ -275,11 +275,17 @@ func (h *house) register(id, code string, os orderly.OSType, tags ...orderly.Tag
 func (h *house) connect(ids ...string) {
 	h.t.Helper()
 	for _, id := range ids {
-		_, err := h.engine.Greet(h.t.Context(), []engine.Greeting{{Listed: true, Link: store.Link{
-			Instance: id, ID: "link-" + id, AgentVersion: "1.2.3", Boot: orderly.Boot{Incarnation: "inc-" + id, ID: "boot"},
-		}}})
-		must(h.t, err)
+		h.greet(id, "link-"+id)
 	}
+}
+
+// greet lets a process of the agent of an instance, which knows of no task, say that it is there.
+func (h *house) greet(instance, link string) {
+	h.t.Helper()
+	_, err := h.engine.Greet(h.t.Context(), []engine.Greeting{{Listed: true, Link: store.Link{
+		Instance: instance, ID: link, AgentVersion: "1.2.3", Boot: orderly.Boot{Incarnation: "inc-" + instance, ID: "boot"},
+	}}})
+	must(h.t, err)
 }
 
 // online is a machine with a connected agent.
