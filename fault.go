@@ -61,6 +61,13 @@ const (
 	InvalidGMTOffsetHourForTimezone   ErrorCode = "InvalidGMTOffsetHourForTimezone"
 	InvalidGMTOffsetMinuteForTimezone ErrorCode = "InvalidGMTOffsetMinuteForTimezone"
 	TimezoneInformationCorrupt        ErrorCode = "TimezoneInformationCorrupt"
+	FileCreateFail                    ErrorCode = "FileCreateFail"
+	FileAlreadyExists                 ErrorCode = "FileAlreadyExists"
+	FileContentInvalid                ErrorCode = "FileContentInvalid"
+	FileNameInvalid                   ErrorCode = "FileNameInvalid"
+	FilePathInvalid                   ErrorCode = "FilePathInvalid"
+	FileAuthorityInvalid              ErrorCode = "FileAuthorityInvalid"
+	UserGroupNotExists                ErrorCode = "UserGroupNotExists"
 )
 
 // A Fault is one row of the catalogue of error codes. The newer texts list more codes than the
@@ -127,6 +134,13 @@ var Faults = []Fault{
 	{Code: InvalidGMTOffsetHourForTimezone, State: Invalid, Info: "The hour of the GMT offset is invalid", Old: BadCronExpression},
 	{Code: InvalidGMTOffsetMinuteForTimezone, State: Invalid, Info: "The minute of the GMT offset is invalid", Old: BadCronExpression},
 	{Code: TimezoneInformationCorrupt, State: Invalid, Info: "The time zone information on the instance cannot be read", Old: BadCronExpression},
+	{Code: FileCreateFail, State: Failed, Info: "The file could not be created", Old: ExecutionException},
+	{Code: FileAlreadyExists, State: Invalid, Info: "The file already exists", Old: CommandNotApplicable},
+	{Code: FileContentInvalid, State: Invalid, Info: "The file content is invalid", Old: CommandNotApplicable},
+	{Code: FileNameInvalid, State: Invalid, Info: "The file name is invalid", Old: CommandNotApplicable},
+	{Code: FilePathInvalid, State: Invalid, Info: "The target directory is invalid", Old: CommandNotApplicable},
+	{Code: FileAuthorityInvalid, State: Failed, Info: "The file mode or the file owner is invalid", Old: ExecutionException},
+	{Code: UserGroupNotExists, State: Invalid, Info: "The specified user group does not exist", Old: CommandNotApplicable},
 }
 
 var faults = func() map[ErrorCode]*Fault {

@@ -32,7 +32,7 @@ const (
 	KillProcessTree TerminationMode = "ProcessTree" // and everything that descends from it
 )
 
-// An Invocation is one request to run a command on a set of instances. Its fields are frozen at
+// An Invocation is one request to run a command on a set of instances, or to put a file on them. Its fields are frozen at
 // creation (rules CMD-6, MOD-2); only Status, Counts and the deadline move. What repeats can be modified (MIA-2).
 type Invocation struct {
 	Seq     int64 // order of creation (ID-5)
@@ -41,6 +41,7 @@ type Invocation struct {
 	Region  string
 
 	Command     Command // as it was when the invocation was created; Content with its placeholders (EN-5)
+	File        *File   // what is put on the instances instead; nil for a command. Command has just a Timeout and a Realm then
 	KeepCommand bool    // the command outlives the invocation (KEEP-1)
 	Parameters  map[string]string
 	Repeat      RepeatMode

@@ -40,7 +40,7 @@ func (t *Task) occurrence(r Report, p Plan, now time.Time) ReportEffect {
 		t.record(t.State)
 		return ReportApplied
 	}
-	event, code := t.ending(r, known)
+	event, code := t.ending(r, p, known)
 	at := r.Finished
 	if event == TimeOut {
 		at = t.Started.Add(p.Timeout) // T10

@@ -3,7 +3,7 @@
 // talks to something stands in a package of its own under internal.
 //
 //   - A [Command] is a script with its defaults.
-//   - An [Invocation] is one request to run a command on a set of instances.
+//   - An [Invocation] is one request to run a command on a set of instances, or to put a [File] there.
 //   - A [Task] is the share of one instance in one invocation; its [State] moves along one table.
 //   - An [Instance] is a registered machine, an [Activation] the code it registered with.
 //
@@ -40,6 +40,7 @@ type Tag struct {
 const (
 	CommandPrefix    = "c"
 	InvocationPrefix = "t"
+	FilePrefix       = "f" // of an invocation that sends a file
 	InstancePrefix   = "mi"
 )
 

@@ -110,6 +110,19 @@ const (
 	TargetTagsConflict      Reason = "instance IDs and tags exclude each other"
 )
 
+// Reasons around files.
+const (
+	FileNameTooLong        Reason = "file name too long"
+	FileDescriptionTooLong Reason = "description of the file too long"
+	FileDirInvalid         Reason = "bad target directory"
+	FileOwnerInvalid       Reason = "bad file owner"
+	FileGroupInvalid       Reason = "bad file group"
+	FileModeInvalid        Reason = "bad file mode"
+	FileTypeUnknown        Reason = "unknown content type of a file"
+	FileUndecodable        Reason = "file content is not Base64"
+	FileTooLarge           Reason = "file too large"
+)
+
 // Reasons around activations and managed instances.
 const (
 	ActivationUnknown        Reason = "unknown activation"

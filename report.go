@@ -1,6 +1,9 @@
 package orderly
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // A Report is a complete snapshot of one occurrence of a task as its agent sees it (REP-2), with
 // its times placed on the store's clock (CLK-1).
@@ -133,12 +136,12 @@ func (t *Task) end(r Report, p Plan, now time.Time) {
 	if r.result() {
 		t.begin(r)
 	}
-	event, code := t.ending(r, !t.Started.IsZero())
+	event, code := t.ending(r, p, !t.Started.IsZero())
 	at := r.Finished
 	switch {
 	case event == TimeOut && !t.Started.IsZero():
 		at = t.Started.Add(p.Timeout) // T10, T20
-	case event == Abort:
+	case event == Abort && code == DeliveryTimeout:
 		at = t.Created.Add(p.Delivery) // T4
 	}
 	t.ExitCode = r.ExitCode
@@ -162,9 +165,14 @@ func (t *Task) keep(r Report) {
 
 // ending is the event that an end report stands for, given where the task is and whether its run is
 // known to have begun, and its code.
-func (t *Task) ending(r Report, begun bool) (Event, ErrorCode) {
+func (t *Task) ending(r Report, p Plan, begun bool) (Event, ErrorCode) {
 	if !r.result() && begun {
 		return Break, ExecutionInterrupted // it cannot have run and never have started
+	}
+	if p.File {
+		if e, code := r.endingOfFile(); e != "" {
+			return e, code
+		}
 	}
 	switch r.State {
 	case Success:
@@ -190,4 +198,17 @@ func (t *Task) ending(r Report, begun bool) (Event, ErrorCode) {
 		return Break, ExecutionException
 	}
 	return Break, r.ErrorCode
+}
+
+// endingOfFile is what an end report stands for that says other things of a file than of a command
+// (rule SF-3); no event for the others. Files suit every system, so an agent that says that one does not apply
+// knows of none: it must be upgraded (AB-2).
+func (r Report) endingOfFile() (Event, ErrorCode) {
+	switch {
+	case r.State == Failed:
+		return Fail, cmp.Or(r.ErrorCode, FileCreateFail)
+	case r.State == Invalid && r.ErrorCode == CommandNotApplicable:
+		return Abort, ClientNeedUpgrade
+	}
+	return "", ""
 }

@@ -54,23 +54,17 @@ func (b *building) begin(tx *store.Tx, c orderly.Caller, q Request) error {
 	if err := b.find(tx, c, q); err != nil {
 		return err
 	}
-	for _, g := range b.targets {
-		if !cmd.Type.Fits(g.OS) {
-			return orderly.InstanceMismatch // CMD-2
-		}
-	}
-	if err := b.engine.suits(&cmd, q); err != nil {
-		return err
-	}
-	if cmd.ID == "" {
-		if _, err := b.engine.addCommand(tx, c, &cmd); err != nil {
+	prefix := orderly.FilePrefix
+	if q.File == nil {
+		if err := b.settle(tx, c, q, &cmd); err != nil {
 			return err
 		}
+		prefix = orderly.InvocationPrefix
 	}
 	seq := b.engine.db.NextSeq()
 	b.v = orderly.Invocation{
-		Seq: seq, ID: orderly.NewID(orderly.InvocationPrefix, q.Region, seq), Account: c.Account, Region: q.Region,
-		Command: cmd, KeepCommand: q.KeepCommand, Parameters: q.values, Repeat: q.Repeat, Frequency: q.Frequency, Termination: q.Termination,
+		Seq: seq, ID: orderly.NewID(prefix, q.Region, seq), Account: c.Account, Region: q.Region,
+		Command: cmd, File: q.File, KeepCommand: q.KeepCommand, Parameters: q.values, Repeat: q.Repeat, Frequency: q.Frequency, Termination: q.Termination,
 		Username: q.Username, WindowsPasswordName: q.PasswordName, ResourceGroup: q.ResourceGroup, Tags: q.Tags,
 		Delivery: b.engine.cfg.Delivery, WaitForAway: q.Delivery != nil,
 		CallerKey: c.KeyID, SourceIP: c.SourceIP, Size: len(b.targets), Created: tx.Now,
@@ -78,18 +72,40 @@ func (b *building) begin(tx *store.Tx, c orderly.Caller, q Request) error {
 	if q.Delivery != nil {
 		b.v.Delivery = *q.Delivery
 	}
-	if err := tx.Invoked(cmd.ID); err != nil {
-		return err
-	}
 	if err := tx.AddInvocation(b.v); err != nil {
 		return err
+	}
+	if q.File != nil {
+		return nil // the quotas are about commands
 	}
 	return b.engine.quota(tx, c, q)
 }
 
+// settle finds whether a command suits the request and its targets, stores it when it is new, and counts
+// that it is invoked.
+func (b *building) settle(tx *store.Tx, c orderly.Caller, q Request, cmd *orderly.Command) error {
+	for _, g := range b.targets {
+		if !cmd.Type.Fits(g.OS) {
+			return orderly.InstanceMismatch // CMD-2
+		}
+	}
+	if err := b.engine.suits(cmd, q); err != nil {
+		return err
+	}
+	if cmd.ID == "" {
+		if _, err := b.engine.addCommand(tx, c, cmd); err != nil {
+			return err
+		}
+	}
+	return tx.Invoked(cmd.ID)
+}
+
 // maxTargets is how many instances a request may select.
 func (e *Engine) maxTargets(q Request) int {
-	if q.Target.All() {
+	switch {
+	case q.File != nil:
+		return e.cfg.FileTargets
+	case q.Target.All():
 		return e.cfg.MaxAll
 	}
 	return e.cfg.MaxTargets

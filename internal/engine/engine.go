@@ -34,6 +34,10 @@ type Config struct {
 	Building     time.Duration         // 5 min; after which the maker of a large invocation counts as dead
 	Retain       time.Duration         // 4 weeks; for which an invocation is kept after it has ended (RET-1)
 	Records      int                   // 100 000; invocations of an account in a region beyond which those that ended first go
+	MaxFile      int                   // 32 KB; content of a file in Base64 (SF-1)
+	FileTargets  int                   // 50; targets of one file
+	RetainFiles  time.Duration         // 1 day; Retain for files
+	FileRecords  int                   // 1 000; Records for files
 	Log          *slog.Logger          // slog.Default()
 	Observe      Observer              // what is counted; nil for nothing
 }
@@ -77,6 +81,10 @@ func New(db *store.DB, link Link, cfg Config) *Engine {
 	cfg.Building = orDefault(cfg.Building, 5*time.Minute)
 	cfg.Retain = orDefault(cfg.Retain, 4*7*24*time.Hour)
 	cfg.Records = orDefault(cfg.Records, 100_000)
+	cfg.MaxFile = orDefault(cfg.MaxFile, orderly.MaxFile)
+	cfg.FileTargets = orDefault(cfg.FileTargets, 50)
+	cfg.RetainFiles = orDefault(cfg.RetainFiles, 24*time.Hour)
+	cfg.FileRecords = orDefault(cfg.FileRecords, 1000)
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}

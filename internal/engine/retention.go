@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -49,12 +50,19 @@ func (k *retention) step(ctx context.Context, e *Engine) (more bool, err error) 
 	if len(k.owners) == 0 {
 		return false, nil
 	}
-	policy := store.Retention{Before: e.db.Now().Add(-e.cfg.Retain), Records: e.cfg.Records}
-	overdue, err := e.db.Overdue(ctx, k.owners[0], policy, retireBatch)
+	overdue, err := e.db.Overdue(ctx, k.owners[0], e.policy(k.owners[0].Realm()), retireBatch)
 	if err != nil || len(overdue) == 0 {
 		k.owners = k.owners[1:]
 		return true, err
 	}
 	k.drop = true
 	return true, e.db.Write(ctx, store.Mass, func(tx *store.Tx) error { return tx.Retire(overdue) })
+}
+
+// policy is for how long the records of a realm are kept.
+func (e *Engine) policy(realm string) store.Retention {
+	if realm == orderly.FileRealm {
+		return store.Retention{Before: e.db.Now().Add(-e.cfg.RetainFiles), Records: e.cfg.FileRecords}
+	}
+	return store.Retention{Before: e.db.Now().Add(-e.cfg.Retain), Records: e.cfg.Records}
 }

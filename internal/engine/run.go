@@ -20,6 +20,7 @@ type Request struct {
 	// Command is the new command to run, or with InvokeCommand only its ID and what this invocation
 	// sets differently: WorkingDir, Launcher and Timeout, when they are not zero.
 	Command     orderly.Command
+	File        *orderly.File // to put on the instances instead: see SendFile
 	KeepCommand bool
 	MaxTags     int    // how many tags may select the targets, by operation (TGT-3)
 	Parameters  string // JSON object

@@ -81,6 +81,17 @@ var sharedCodes = map[orderly.Reason]Code{
 	orderly.InvocationQuota:        {http.StatusForbidden, "Invocation.ExceedQuota", "The maximum number of invocations of the day has been reached."},
 	orderly.DeliveryTimeoutInvalid: {http.StatusBadRequest, "InvalidParameter.DeliveryTimeout", "The specified DeliveryTimeout is not between 10 and 604800."},
 
+	// files
+	orderly.FileNameTooLong:        {http.StatusForbidden, "FileName.ExceedLimit", "The specified file name is too long."},
+	orderly.FileDescriptionTooLong: {http.StatusForbidden, "FileDesc.ExceedLimit", "The specified description is too long."},
+	orderly.FileDirInvalid:         {http.StatusBadRequest, "FileTargetDir.Invalid", "The specified TargetDir is not a full path of at most 255 characters."},
+	orderly.FileOwnerInvalid:       {http.StatusBadRequest, "InvalidParameter.FileOwner", "The specified FileOwner is not valid."},
+	orderly.FileGroupInvalid:       {http.StatusBadRequest, "InvalidParameter.FileGroup", "The specified FileGroup is not valid."},
+	orderly.FileModeInvalid:        {http.StatusBadRequest, "FileMode.Invalid", "The specified FileMode is not three or four octal digits."},
+	orderly.FileTypeUnknown:        {http.StatusBadRequest, "FileContentType.Invalid", "The specified ContentType does not exist."},
+	orderly.FileUndecodable:        {http.StatusBadRequest, "FileContent.DecodeError", "The specified file content is not Base64."},
+	orderly.FileTooLarge:           {http.StatusForbidden, "FileSize.ExceedLimit", "The specified file content is larger than 32 KB in Base64."},
+
 	// activations and managed instances
 	orderly.InstanceStatusUnknown: {http.StatusNotFound, "InvalidStatus.NotFound", "The specified Status does not exist."},
 }

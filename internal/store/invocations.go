@@ -17,7 +17,7 @@ import (
 const (
 	invocationColumns = `v.seq, v.id, v.account, v.region, v.finished, v.size, v.created, v.command, v.command_name, v.command_description, v.command_type,
 	v.content, v.working_dir, v.timeout, v.enable_parameter, v.launcher, v.keep_command, v.parameters, v.repeat_mode, v.frequency, v.termination, v.username,
-	v.password_name, v.container_id, v.container_name, v.resource_group, v.delivery, v.wait_for_away, v.caller_key, v.source_ip, v.version`
+	v.password_name, v.container_id, v.container_name, v.resource_group, v.delivery, v.wait_for_away, v.caller_key, v.source_ip, v.version, v.file`
 	counterColumns = `c.pending, c.scheduled, c.running, c.stopping, c.success, c.failed, c.broken, c.stopped, c.halted`
 	invocationRows = `invocations v join counters c on c.invocation = v.seq`
 )
@@ -25,11 +25,11 @@ const (
 func scanInvocation(r interface{ Scan(...any) error }) (orderly.Invocation, error) {
 	var v orderly.Invocation
 	var finished, created, timeout, enable, keep, delivery, wait int64
-	var params string
+	var params, file string
 	c := &v.Command
 	err := r.Scan(&v.Seq, &v.ID, &v.Account, &v.Region, &finished, &v.Size, &created, &c.ID, &c.Name, &c.Description, &c.Type,
 		&c.Content, &c.WorkingDir, &timeout, &enable, &c.Launcher, &keep, &params, &v.Repeat, &v.Frequency, &v.Termination, &v.Username,
-		&v.WindowsPasswordName, &v.ContainerID, &v.ContainerName, &v.ResourceGroup, &delivery, &wait, &v.CallerKey, &v.SourceIP, &v.Version,
+		&v.WindowsPasswordName, &v.ContainerID, &v.ContainerName, &v.ResourceGroup, &delivery, &wait, &v.CallerKey, &v.SourceIP, &v.Version, &file,
 		&v.Counts.Pending, &v.Counts.Scheduled, &v.Counts.Running, &v.Counts.Stopping, &v.Counts.Success, &v.Counts.Failed,
 		&v.Counts.Broken, &v.Counts.Stopped, &v.Counts.Halted)
 	if err != nil {
@@ -39,7 +39,12 @@ func scanInvocation(r interface{ Scan(...any) error }) (orderly.Invocation, erro
 	v.Finished, v.Created = orderly.FromMillis(finished), orderly.FromMillis(created)
 	c.Timeout, v.Delivery = time.Duration(timeout)*time.Millisecond, time.Duration(delivery)*time.Millisecond
 	c.EnableParameter, v.KeepCommand, v.WaitForAway = enable != 0, keep != 0, wait != 0
-	return v, json.Unmarshal([]byte(params), &v.Parameters)
+	if err := json.Unmarshal([]byte(params), &v.Parameters); err != nil || file == "" {
+		return v, err
+	}
+	v.File = &orderly.File{Name: c.Name, Content: string(c.Content)}
+	c.Name, c.Content = "", nil
+	return v, json.Unmarshal([]byte(file), v.File)
 }
 
 // AddInvocation stores an invocation with its tags. It stays hidden until Built.
@@ -48,17 +53,23 @@ func (t *Tx) AddInvocation(v orderly.Invocation) error {
 	if err != nil {
 		return err
 	}
-	c := v.Command
+	c, file := v.Command, []byte{}
+	if v.File != nil {
+		c.Name, c.Content = v.File.Name, []byte(v.File.Content)
+		if file, err = json.Marshal(v.File); err != nil {
+			return err
+		}
+	}
 	v.Region = shelved(c.Realm, v.Region)
 	if _, err := t.exec(`insert into invocations (seq, id, account, region, timed, status, legacy_status, building, next_due, finished, size, created,
 		command, command_name, command_description, command_type, content, working_dir, timeout, enable_parameter, launcher, keep_command,
 		parameters, repeat_mode, frequency, termination, username, password_name, container_id, container_name, resource_group,
-		delivery, wait_for_away, caller_key, source_ip)
-		values ($1, $2, $3, $4, $30, '', '', 1, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`,
+		delivery, wait_for_away, caller_key, source_ip, file)
+		values ($1, $2, $3, $4, $30, '', '', 1, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $31)`,
 		v.Seq, v.ID, v.Account, v.Region, v.Size, orderly.Millis(v.Created),
 		c.ID, c.Name, c.Description, c.Type, blob(c.Content), c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher, flag(v.KeepCommand),
 		string(params), v.Repeat, v.Frequency, v.Termination, v.Username, v.WindowsPasswordName, v.ContainerID, v.ContainerName, v.ResourceGroup,
-		v.Delivery.Milliseconds(), flag(v.WaitForAway), v.CallerKey, v.SourceIP, flag(v.Repeat.Repeats())); err != nil {
+		v.Delivery.Milliseconds(), flag(v.WaitForAway), v.CallerKey, v.SourceIP, flag(v.Repeat.Repeats()), string(file)); err != nil {
 		return err
 	}
 	return t.addTags(TaggedInvocation, v.ID, v.Account, v.Region, v.Tags)

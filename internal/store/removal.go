@@ -14,8 +14,14 @@ import (
 // is being made it says 1.
 const beingRemoved = 2
 
-// An Owner is an account in a region.
+// An Owner is an account in a region, as invocations are kept by it: each realm has its own.
 type Owner struct{ Account, Region string }
+
+// Realm is the realm whose invocations are the owner's.
+func (o Owner) Realm() string {
+	realm, _ := unshelved(o.Region)
+	return realm
+}
 
 // Owners lists who has invocations.
 func (db *DB) Owners(ctx context.Context) ([]Owner, error) {
