@@ -19,16 +19,10 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"strconv"
-	"strings"
 	"syscall"
 	_ "time/tzdata" // for schedules on machines that have no time zone database: 400 kB of the program
 
@@ -101,106 +95,4 @@ func command(ctx context.Context, args []string) error {
 	}
 	fmt.Fprint(os.Stderr, usage)
 	return errUsage
-}
-
-func register(ctx context.Context, args []string) error {
-	c := agent.RegisterConfig{Version: version}
-	f := flags("register")
-	f.StringVar(&c.Dir, "data", defaultDir(), "`directory` of the agent")
-	f.StringVar(&c.Server, "server", "", "`URL` of the server")
-	f.StringVar(&c.ActivationID, "activation-id", "", "`ID` of the activation")
-	f.StringVar(&c.ActivationCode, "activation-code", "", "its `code`")
-	f.StringVar(&c.CAFingerprint, "ca-fingerprint", "", "SHA-256 `fingerprint` of the server's CA, if it has one of its own")
-	f.StringVar(&c.Name, "name", "", "`name` of the instance")
-	f.BoolVar(&c.Force, "force", false, "replace the registration that is there")
-	if err := parse(f, args); err != nil {
-		return err
-	}
-	if c.Server == "" || c.ActivationID == "" || c.ActivationCode == "" {
-		fmt.Fprintln(os.Stderr, "register needs --server, --activation-id and --activation-code")
-		return errUsage
-	}
-	id, err := agent.Register(ctx, c)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("registered as %s (%s) in %s\n", id.Instance, id.Name, id.Region)
-	return nil
-}
-
-// Settings that keep the agent small: it does little, and what it does does not wait for it.
-const (
-	gcPercent   = 50
-	memoryLimit = 64 << 20
-	processors  = 2
-)
-
-func run(ctx context.Context, args []string) error {
-	c := agent.Config{Version: version}
-	f := flags("run")
-	f.StringVar(&c.Dir, "data", defaultDir(), "`directory` of the agent")
-	f.IntVar(&c.AtOnce, "at-once", 0, "how many commands may run at the same time (default 64)")
-	f.Int64Var(&c.Spool, "spool", 0, "how many `bytes` of results may wait for the server (default 64 MiB)")
-	scale := f.Int("time-scale", 1, "how many times shorter all pauses are, for tests")
-	if err := parse(f, args); err != nil {
-		return err
-	}
-	if *scale < 1 || c.AtOnce < 0 || c.Spool < 0 {
-		fmt.Fprintln(os.Stderr, "numbers must be positive")
-		return errUsage
-	}
-	debug.SetGCPercent(gcPercent)
-	debug.SetMemoryLimit(memoryLimit)
-	runtime.GOMAXPROCS(min(processors, runtime.GOMAXPROCS(0)))
-	c.Times = agent.DefaultTimes.Scale(*scale)
-	c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	a, err := agent.New(c)
-	if err != nil {
-		return err
-	}
-	return a.Run(ctx)
-}
-
-func flags(name string) *flag.FlagSet {
-	return flag.NewFlagSet("orderly-agent "+name, flag.ContinueOnError)
-}
-
-// parse reads the flags, and those that are not given from the environment.
-func parse(f *flag.FlagSet, args []string) error {
-	if f.Parse(args) != nil {
-		return errUsage
-	}
-	if f.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "%s takes no argument %s\n", f.Name(), strconv.Quote(f.Arg(0)))
-		return errUsage
-	}
-	given := map[string]bool{}
-	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
-	var wrong error
-	f.VisitAll(func(fl *flag.Flag) {
-		name := "ORDERLY_AGENT_" + strings.ToUpper(strings.ReplaceAll(fl.Name, "-", "_"))
-		value := os.Getenv(name)
-		if given[fl.Name] || value == "" {
-			return
-		}
-		if err := f.Set(fl.Name, value); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-			wrong = errUsage
-		}
-	})
-	return wrong
-}
-
-func defaultDir() string {
-	if os.Geteuid() == 0 {
-		return "/var/lib/orderly-agent"
-	}
-	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("ProgramData"), "orderly-agent")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		home = "."
-	}
-	return filepath.Join(home, ".local", "state", "orderly-agent")
 }

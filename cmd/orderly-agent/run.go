@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/orderly-run/orderly/internal/agent"
+)
+
+// Settings that keep the agent small: it does little, and what it does does not wait for it.
+const (
+	gcPercent   = 50
+	memoryLimit = 64 << 20
+	processors  = 2
+)
+
+func run(ctx context.Context, args []string) error {
+	c := agent.Config{Version: version}
+	f := flags("run")
+	f.StringVar(&c.Dir, "data", defaultDir(), "`directory` of the agent")
+	f.IntVar(&c.AtOnce, "at-once", 0, "how many commands may run at the same time (default 64)")
+	f.Int64Var(&c.Spool, "spool", 0, "how many `bytes` of results may wait for the server (default 64 MiB)")
+	scale := f.Int("time-scale", 1, "how many times shorter all pauses are, for tests")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if *scale < 1 || c.AtOnce < 0 || c.Spool < 0 {
+		fmt.Fprintln(os.Stderr, "numbers must be positive")
+		return errUsage
+	}
+	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(memoryLimit)
+	runtime.GOMAXPROCS(min(processors, runtime.GOMAXPROCS(0)))
+	c.Times = agent.DefaultTimes.Scale(*scale)
+	c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	a, err := agent.New(c)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
