@@ -73,7 +73,8 @@ func TestFaultsOfMachinesThatAreGone(t *testing.T) {
 
 		forgetful := h.online()
 		accepted := h.ran(script(forgetful), map[string]orderly.Report{forgetful: {State: orderly.Pending}})
-		h.greet(forgetful, "a second process") // with an empty list
+		must(t, h.engine.Lost(t.Context(), map[string]string{forgetful: "link-" + forgetful}))
+		h.greet(forgetful, "another link") // with an empty list
 		h.checkEnding(accepted, ending{"Error", "Failed", "ExecutionInterrupted", "The command execution has been interrupted"})
 
 		silent, handed := h.machine(orderly.Linux), h.online()
