@@ -22,9 +22,10 @@ type metrics struct {
 	created  prometheus.Counter
 	ended    *prometheus.CounterVec
 	reports  *prometheus.CounterVec
+	changes  *prometheus.HistogramVec
 }
 
-func newMetrics(db *store.DB) *metrics {
+func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderly_requests_total", Help: "API requests by action and code."}, []string{"action", "code"}),
@@ -33,8 +34,18 @@ func newMetrics(db *store.DB) *metrics {
 		created: prometheus.NewCounter(prometheus.CounterOpts{Name: "orderly_tasks_created_total", Help: "Tasks created."}),
 		ended:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderly_tasks_ended_total", Help: "Tasks, and runs of schedules, that ended, by state."}, []string{"state"}),
 		reports: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orderly_reports_total", Help: "Reports of agents by effect: applied, repeated, late, foreign, unknown, refused."}, []string{"effect"}),
+		changes: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orderly_transaction_seconds",
+			Help:    "Time that transactions of the database took, commit included, by queue: interactive (somebody waits) or mass.",
+			Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2}}, []string{"queue"}),
 	}
-	links := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "orderly_links", Help: "Agents with a live link, on all servers of the database."}, func() float64 {
+	m.registry.MustRegister(m.requests, m.took, m.created, m.ended, m.reports, m.changes,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// count adds what the database knows.
+func (m *metrics) count(db *store.DB) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "orderly_links", Help: "Agents with a live link, on all servers of the database."}, func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		n, err := db.CountLinks(ctx)
@@ -42,10 +53,15 @@ func newMetrics(db *store.DB) *metrics {
 			return -1
 		}
 		return float64(n)
-	})
-	m.registry.MustRegister(m.requests, m.took, m.created, m.ended, m.reports, links,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+	}))
+}
+
+// queues are the classes of changes by name.
+var queues = map[store.Class]string{store.Interactive: "interactive", store.Mass: "mass"}
+
+// change counts a transaction.
+func (m *metrics) change(c store.Class, took time.Duration) {
+	m.changes.WithLabelValues(queues[c]).Observe(took.Seconds())
 }
 
 func (m *metrics) handler() http.Handler {

@@ -110,9 +110,11 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.db, err = store.Open(ctx, s.cfg.DB, store.Options{Secret: secret}); err != nil {
+	s.metrics = newMetrics()
+	if s.db, err = store.Open(ctx, s.cfg.DB, store.Options{Secret: secret, Observe: s.metrics.change}); err != nil {
 		return err
 	}
+	s.metrics.count(s.db)
 	if err := s.openTLS(ctx); err != nil {
 		return err
 	}
@@ -179,7 +181,6 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.metrics = newMetrics(s.db)
 	limits := orderly.DefaultLimits
 	if s.cfg.LateResults > 0 {
 		limits.LateResults = s.cfg.LateResults

@@ -55,6 +55,7 @@ func (db *DB) write(ctx context.Context, c Class, f func(*Tx) error) (err error)
 		return fmt.Errorf("%w: connect: %w", ErrOutage, err)
 	}
 	defer func() { _ = conn.Close() }()
+	defer func(began time.Time) { db.observe(c, time.Since(began)) }(time.Now())
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("%w: begin: %w", ErrOutage, err)

@@ -66,6 +66,25 @@ func TestWaiterThatGivesUpPassesItsTurnOn(t *testing.T) {
 	}
 }
 
+// Who watches the database is told of every transaction, of those that fail too, and not of the wait before it.
+func TestTransactionsAreObserved(t *testing.T) {
+	eachURL(t, func(t *testing.T, url string) {
+		var took [2][]time.Duration
+		db, err := store.Open(t.Context(), url, store.Options{Secret: secret, Observe: func(c store.Class, d time.Duration) { took[c] = append(took[c], d) }})
+		must(t, err)
+		defer func() { must(t, db.Close()) }()
+		took = [2][]time.Duration{} // without what made the schema
+		must(t, db.Write(t.Context(), store.Interactive, func(tx *store.Tx) error { return tx.AddAccount("1") }))
+		broken := errors.New("broken")
+		if err := db.Write(t.Context(), store.Mass, func(*store.Tx) error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("Write = %v, want %v", err, broken)
+		}
+		if len(took[store.Interactive]) != 1 || len(took[store.Mass]) != 1 || took[store.Interactive][0] <= 0 {
+			t.Errorf("took %v, want one of each class", took)
+		}
+	})
+}
+
 func TestFailedChangeLeavesNothing(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		broken := errors.New("broken")
