@@ -22,6 +22,7 @@ const (
 	idleMillis      = 20
 	agentFileMB     = 15
 	agentResidentMB = 12
+	longPercent     = 1
 )
 
 // idleRuns is how often the way to one idle agent is measured.
@@ -143,6 +144,14 @@ func (b *bench) tasks(ctx context.Context, p *place, fleet *process, e *echo) er
 		}
 		b.add(figure{Name: f.name + e.suffix(), Unit: f.unit, Raw: median(raw), Echo: median(rates)}, f.limit, tasks...)
 	}
+	if e.tls {
+		return nil
+	}
+	long, err := p.longTransactions(ctx)
+	if err != nil {
+		return err
+	}
+	b.add(figure{Name: "transactions that took over 20 ms", Unit: "%", Echo: samples[0].echo.rate}, longPercent, long)
 	return nil
 }
 
