@@ -1,7 +1,7 @@
 // Command orderly-agent is what runs on each machine of a fleet.
 //
 //	orderly-agent register --server URL --activation-id ID --activation-code CODE [--ca-fingerprint F] [--name NAME] [--data DIR] [--force]
-//	orderly-agent run [--data DIR] [--at-once N] [--spool BYTES]
+//	orderly-agent run [--data DIR] [--at-once N] [--spool BYTES] [--power-off-command C] [--reboot-command C]
 //	orderly-agent version
 //
 // Each flag can be given as a variable of the environment too, in capitals behind ORDERLY_AGENT_: a code in
@@ -43,6 +43,7 @@ const usage = `Usage:
   orderly-agent register --server URL --activation-id ID --activation-code CODE
                          [--ca-fingerprint F] [--name NAME] [--data DIR] [--force]
   orderly-agent run      [--data DIR] [--at-once N] [--spool BYTES]
+                         [--power-off-command C] [--reboot-command C]
   orderly-agent version
 
 Each flag can be given as ORDERLY_AGENT_<FLAG> in the environment too.

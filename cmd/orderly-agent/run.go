@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/orderly-run/orderly/internal/agent"
 )
@@ -24,6 +25,8 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&c.Dir, "data", defaultDir(), "`directory` of the agent")
 	f.IntVar(&c.AtOnce, "at-once", 0, "how many commands may run at the same time (default 64)")
 	f.Int64Var(&c.Spool, "spool", 0, "how many `bytes` of results may wait for the server (default 64 MiB)")
+	powerOff := f.String("power-off-command", "", "`command` to run after a script exited with 193 (Windows: 3009), such as \"systemctl poweroff\" (default none)")
+	reboot := f.String("reboot-command", "", "`command` to run after a script exited with 194 (Windows: 3010), such as \"systemctl reboot\" (default none)")
 	scale := f.Int("time-scale", 1, "how many times shorter all pauses are, for tests")
 	if err := parse(f, args); err != nil {
 		return err
@@ -36,6 +39,7 @@ func run(ctx context.Context, args []string) error {
 	debug.SetMemoryLimit(memoryLimit)
 	runtime.GOMAXPROCS(min(processors, runtime.GOMAXPROCS(0)))
 	c.Times = agent.DefaultTimes.Scale(*scale)
+	c.Power = agent.Power{Off: strings.Fields(*powerOff), Reboot: strings.Fields(*reboot)}
 	c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	a, err := agent.New(c)
 	if err != nil {

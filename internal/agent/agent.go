@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -26,6 +25,8 @@ type Config struct {
 	Spool   int64  // bytes of reports that may wait for acknowledgement; 64 MiB
 	Times   Times  // DefaultTimes
 	Boot    string // ID of the machine's boot; "" asks the system
+
+	Power Power // what exit codes may ask for (EXI-2); nothing
 
 	// Uptime is how long ago that boot was when New is called; 0 asks the system.
 	Uptime time.Duration
@@ -196,24 +197,3 @@ func (a *Agent) after(d time.Duration, f func()) *time.Timer {
 
 // workDir is where scripts are.
 func (a *Agent) workDir() string { return filepath.Join(a.cfg.Dir, "work") }
-
-// clearWork removes the scripts that a killed agent left.
-func (a *Agent) clearWork() error {
-	err := os.RemoveAll(a.workDir())
-	if err == nil {
-		err = os.MkdirAll(a.workDir(), 0o700)
-	}
-	if err != nil {
-		return fmt.Errorf("clear working directory: %w", err)
-	}
-	foreign, err := filepath.Glob(a.foreignPrefix() + "*")
-	if err != nil {
-		return err
-	}
-	for _, dir := range foreign {
-		if err := os.RemoveAll(dir); err != nil {
-			a.log.Warn("an old script cannot be removed", "error", err)
-		}
-	}
-	return nil
-}

@@ -96,23 +96,135 @@ func TestCommandRunsAsAnotherUser(t *testing.T) { // CMD-8
 			t.Errorf("%q: %s %s %q", script, got.State, got.Code, got.Output)
 		}
 	}
-	t.Setenv("DATABASE_PASSWORD", "secret")
-	t.Setenv("LC_ALL", "C")
-	got := w.end(w.run(9, "id -Gn; env", func(_ *wire.Run, j *wire.Job) { j.Username = "nobody" }))
-	for _, line := range strings.Split(strings.TrimSpace(string(got.Output)), "\n")[1:] {
-		switch name, _, _ := strings.Cut(line, "="); name {
-		case "PATH", "TZ", "LANG", "LANGUAGE", "HOME", "USER", "LOGNAME", "ORDERLY_TASK", "PWD", "OLDPWD", "SHLVL", "_":
-		default:
-			if !strings.HasPrefix(name, "LC_") {
-				t.Errorf("another user is given %s", line)
-			}
-		}
-	}
-	if groups, _, _ := strings.Cut(string(got.Output), "\n"); strings.Contains(groups, "root") || !strings.Contains(string(got.Output), "LC_ALL=C\n") {
-		t.Errorf("groups and environment of another user: %q", got.Output)
+	got := w.end(w.run(9, join("id -Gn", "cat \"$0\" >/dev/null && stat -c %U:%a \"$0\" \"${0%/*}\"", "mv \"${0%/*}\" /tmp/other 2>/dev/null || echo stays"),
+		func(_ *wire.Run, j *wire.Job) { j.Username = "nobody" }))
+	if want := "nogroup\nnobody:700\nroot:711\nstays\n"; string(got.Output) != want {
+		t.Errorf("groups, script and its directory: %q, want %q", got.Output, want)
 	}
 	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "orderly-"+w.hello().Incarnation[:10]+"-*")); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestDirectoryMustBeOpenToItsUser(t *testing.T) { // T2, CMD-7
+	if u, err := user.Lookup("nobody"); err != nil || exists(u.HomeDir) || os.Geteuid() != 0 {
+		t.Skip("needs root and a user nobody without a home")
+	}
+	w := newWorld(t)
+	w.start()
+	for i, c := range []struct {
+		dir  string
+		want orderly.ErrorCode
+	}{{w.dir, orderly.DirectoryNotExists}, {"", orderly.DefaultDirNotAvailable}} {
+		got := w.end(w.run(int64(i), "true", func(_ *wire.Run, j *wire.Job) { j.WorkingDir, j.Username = c.dir, "nobody" }))
+		if got.State != orderly.Invalid || got.Code != c.want || got.StartedAgo != nil {
+			t.Errorf("%q: %+v, want Invalid %s", c.dir, got, c.want)
+		}
+	}
+}
+
+// Directories of other users' scripts are in a place that everybody may write to.
+func TestForeignScriptsAreSafeFromOthers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	w := newWorld(t)
+	a := w.start()
+	w.end(w.run(1, "true"))
+	prefix := filepath.Join(os.TempDir(), "orderly-"+w.hello().Incarnation[:10]+"-")
+	must(t, a.stop())
+	bait := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(bait, "kept"), nil, 0o600))
+	link, theirs, ours := prefix+"link", prefix+"theirs", prefix+"ours"
+	must(t, os.Symlink(bait, link))
+	must(t, os.Mkdir(theirs, 0o700))
+	must(t, os.Chown(theirs, 1, 1))
+	must(t, os.Mkdir(ours, 0o711))
+	t.Cleanup(func() { _, _ = os.Remove(link), os.Remove(theirs) })
+	w.start()
+	w.end(w.run(2, "true"))
+	if !exists(filepath.Join(bait, "kept")) || !exists(theirs) {
+		t.Error("what another user put there was followed or removed")
+	}
+	if exists(ours) {
+		t.Error("an old script is left")
+	}
+}
+
+// Nothing of the agent's own environment reaches a command but what tells time zone and language.
+func TestEnvironmentIsNotTheAgents(t *testing.T) {
+	t.Setenv("DATABASE_PASSWORD", "secret")
+	t.Setenv("ORDERLY_AGENT_ACTIVATION_CODE", "secret")
+	t.Setenv("LC_ALL", "C")
+	w := newWorld(t)
+	w.start()
+	got := string(w.end(w.run(1, "env")).Output)
+	if strings.Contains(got, "secret") || !strings.Contains(got, "LC_ALL=C\n") || !strings.Contains(got, "\nPATH=/usr/local/") {
+		t.Errorf("environment = %q", got)
+	}
+}
+
+// What stands for PowerShell here is an sh that is called pwsh.
+func TestPowerShellRunsWhereItIsInstalled(t *testing.T) { // CMD-2, LA-2
+	w := newWorld(t)
+	w.start()
+	powerShell := func(_ *wire.Run, j *wire.Job) { j.Type = orderly.RunPowerShellScript }
+	if got := w.end(w.run(1, "echo hello", powerShell)); got.State != orderly.Invalid || got.Code != orderly.CommandNotApplicable {
+		t.Errorf("without it: %s %s, want Invalid CommandNotApplicable", got.State, got.Code)
+	}
+	bin := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(bin, "pwsh"), []byte("#!/bin/sh\nwhile [ \"$1\" != -File ]; do shift; done\necho \"$2\" | sed 's,.*/,,'\nexec sh \"$2\"\n"), 0o700))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	if got := w.end(w.run(2, "echo hello; exit 3", powerShell)); string(got.Output) != "t-hz02.ps1\nhello\n" || *got.ExitCode != 3 {
+		t.Errorf("with it: %+v", got)
+	}
+}
+
+// EXI-2: what an exit code asks for is done when the server has the result, and if this agent is set to do it.
+func TestExitCodesControlPower(t *testing.T) {
+	w := newWorld(t)
+	done := filepath.Join(w.dir, "done")
+	tell := func(what string) []string { return []string{"sh", "-c", "echo " + what + " >> " + done} }
+	set := func(c *agent.Config) {
+		c.Times.Running = time.Minute // one report each
+		c.Power = agent.Power{Off: tell("off"), Reboot: tell("reboot")}
+	}
+	a := w.start()
+	for code := range int64(3) {
+		w.end(w.run(code, fmt.Sprintf("exit %d", 193+code)))
+	}
+	must(t, a.stop())
+	w.set(func() { w.silent = true })
+	a = w.start(set)
+	k := w.run(10, "exit 193")
+	if s := w.end(k); s.State != orderly.Failed || s.Code != orderly.ExitCodeNonzero || *s.ExitCode != 193 {
+		t.Errorf("%+v, want Failed with 193", s)
+	}
+	n := 0
+	w.set(func() { n = w.count(k, orderly.Failed) })
+	w.until("told again", func() bool { return w.count(k, orderly.Failed) > n })
+	if exists(done) {
+		t.Error("it was done before the server had the result")
+	}
+	w.set(func() { w.silent = false })
+	w.until("powered off", func() bool { return exists(done) })
+	w.end(w.run(11, "exit 194"))
+	var got []byte
+	w.until("booted again", func() bool { got, _ = os.ReadFile(done); return len(got) > len("off\n") })
+	if string(got) != "off\nreboot\n" {
+		t.Errorf("done: %q, want off, reboot", got)
+	}
+	w.set(func() { w.silent = true })
+	k = w.run(12, "exit 194")
+	w.end(k)
+	must(t, a.stop())
+	w.set(func() { w.silent, w.reports = false, nil })
+	w.start(set)
+	w.end(k)
+	w.end(w.run(13, "exit 1"))
+	w.end(w.run(14, "exit 1")) // by now the end of 12 was acknowledged
+	if got, _ = os.ReadFile(done); string(got) != "off\nreboot\n" {
+		t.Errorf("done: %q, want nothing for what an agent before had run", got)
 	}
 }
 

@@ -18,7 +18,11 @@
 //
 // The script is a file that carries the invocation's ID, readable for the user it runs as and for
 // nobody else, and removed afterwards. sh runs it, or what its first line names, or its launcher: a
-// command line that sh reads, with the script's path in it.
+// command line that sh reads, with the script's path in it. On Windows PowerShell or cmd does. What it
+// finds is the environment of a login: nothing of the agent's own but time zone and language.
+//
+// Files of other users' scripts are in directories of the agent's own in the place for temporary files,
+// under names that were not there before. Their users can go there and change nothing.
 //
 // # Schedules
 //

@@ -1,16 +1,9 @@
 package agent
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
 	"os"
-	"os/user"
-	"path/filepath"
-	"runtime"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -87,8 +80,9 @@ func tryLaunch(data []byte) error {
 
 // process is the process of a job whose script is saved.
 func process(job *wire.Job, script string) proc.Spec {
+	program, args := here.commandLine(job, script)
 	return proc.Spec{
-		Path: "sh", Args: arguments(script, job), Dir: job.WorkingDir, Env: environment(job.Username),
+		Path: program, Args: args, Dir: job.WorkingDir,
 		Username: job.Username, Timeout: milliseconds(job.Timeout),
 		KillTree: job.Termination == orderly.KillProcessTree, Keep: orderly.MaxOutput,
 	}
@@ -107,129 +101,8 @@ func (o Occurrence) name() string {
 	return name
 }
 
-// arguments are those of sh that run a script file as `sh -c <file>` does (LA-2), which means sh
-// itself unless the first line names another interpreter, or that run its launcher (LA-1).
-func arguments(script string, job *wire.Job) []string {
-	switch {
-	case job.Launcher != "":
-		return []string{"-c", orderly.Launch(job.Launcher, plain(script))}
-	case bytes.HasPrefix(job.Content, []byte("#!")):
-		return []string{"-c", `exec "$0"`, script}
-	}
-	return []string{script}
-}
-
-// plain is a path as the shell reads it where nothing is quoted. Only the agent's directory may have
-// anything to hide from it.
-func plain(path string) string {
-	var b strings.Builder
-	for _, r := range path {
-		if !strings.ContainsRune("/._-+,:@%", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// environment is the agent's own, without its settings, some of which are secret. Another user gets
-// no more of it than tells language and paths: the rest may be meant for the agent's user alone.
-func environment(username string) []string {
-	_, _, foreign := owner(username)
-	var env []string
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "ORDERLY_") && (!foreign || shared(entry)) {
-			env = append(env, entry)
-		}
-	}
-	if foreign {
-		return env // the rest is put in when the user is known
-	}
-	if _, ok := os.LookupEnv("HOME"); !ok {
-		if u, err := user.Current(); err == nil {
-			env = append(env, "HOME="+u.HomeDir)
-		}
-	}
-	return env
-}
-
-// shared reports whether an entry of the agent's environment is for every user.
-func shared(entry string) bool {
-	name, _, _ := strings.Cut(entry, "=")
-	return name == "PATH" || name == "TZ" || name == "LANG" || name == "LANGUAGE" || strings.HasPrefix(name, "LC_")
-}
-
 // milliseconds is a duration that came as a number; 0 and less is none.
 func milliseconds(n int64) time.Duration {
 	const most = int64(1<<63-1) / int64(time.Millisecond)
 	return time.Duration(min(max(n, 0), most)) * time.Millisecond
-}
-
-// writeScript writes a task's script where its user, and nobody else, can read and execute it. Its
-// name carries the invocation's ID (LA-3).
-func (a *Agent) writeScript(o Occurrence, job *wire.Job) (dir, script string, err error) {
-	uid, gid, foreign := owner(job.Username)
-	if foreign {
-		dir, err = os.MkdirTemp(filepath.Split(a.foreignPrefix()))
-	} else {
-		dir = filepath.Join(a.workDir(), o.name())
-		err = os.Mkdir(dir, 0o700)
-	}
-	if err != nil {
-		return dir, "", err
-	}
-	script = filepath.Join(dir, scriptName(o, job.InvokeID)+cmp.Or(orderly.ScriptExt(job.Launcher), ".sh"))
-	if err = writeExecutable(script, job.Content); err != nil || !foreign {
-		return dir, script, err
-	}
-	if err = os.Chown(script, uid, gid); err == nil {
-		err = os.Chown(dir, uid, gid)
-	}
-	return dir, script, err
-}
-
-// foreignPrefix is how the paths of those directories begin that hold other users' scripts, who
-// cannot look into the agent's own.
-func (a *Agent) foreignPrefix() string {
-	return filepath.Join(os.TempDir(), "orderly-"+a.journal.Incarnation()[:10]+"-")
-}
-
-// scriptName is what users see in the shell's messages.
-func scriptName(o Occurrence, invokeID string) string {
-	if invokeID == "" || strings.ContainsFunc(invokeID, func(r rune) bool {
-		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) {
-		return strconv.FormatInt(o.Invocation, 10)
-	}
-	return invokeID
-}
-
-// owner is a user that is not the agent's own.
-func owner(name string) (uid, gid int, foreign bool) {
-	if name == "" || os.Geteuid() != 0 {
-		return 0, 0, false
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		return 0, 0, false // proc will say so
-	}
-	uid, err = strconv.Atoi(u.Uid)
-	if err != nil || uid == 0 {
-		return 0, 0, false
-	}
-	gid, err = strconv.Atoi(u.Gid)
-	return uid, gid, err == nil
-}
-
-// writeExecutable writes a file that can be executed at once: nobody may fork while it is open for
-// writing, for then the child would have it open too, and the kernel refuses to execute such a file.
-func writeExecutable(path string, content []byte) error {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	return os.WriteFile(path, content, 0o700)
-}
-
-// runnable reports whether this system can run the job (CMD-2).
-func runnable(job *wire.Job) bool {
-	return job.Type == orderly.RunShellScript && runtime.GOOS != "windows"
 }

@@ -81,7 +81,7 @@ var refusals = []struct {
 	code orderly.ErrorCode
 }{
 	{proc.ErrNoSuchUser, orderly.AccountNotExists},
-	{proc.ErrOtherUser, orderly.AccountNotExists},
+	{proc.ErrOtherUser, orderly.UserOrPasswordInvalid},
 	{proc.ErrNoSuchDir, orderly.DirectoryNotExists},
 	{proc.ErrNoHome, orderly.DefaultDirNotAvailable},
 	{syscall.ENOSPC, orderly.ClientDiskFull},

@@ -219,6 +219,7 @@ func (a *Agent) acknowledged(number uint64) {
 	f.stop()
 	a.reports.flight = nil
 	for _, it := range f.items {
+		a.obey(it)
 		switch {
 		case it.Last:
 			a.forget(whole(it.TaskKey), it.of)

@@ -47,7 +47,7 @@ func (a *Agent) check(m arrival) *outcome {
 	case err != nil:
 		a.log.Error("a task makes no sense", "task", m.run.TaskKey, "error", err)
 		return &outcome{State: orderly.Error, Code: orderly.ExecutionException}
-	case !runnable(&job):
+	case !here.runs(job.Type): // CMD-2
 		return &outcome{State: orderly.Invalid, Code: orderly.CommandNotApplicable}
 	case orderly.CheckLauncher(job.Launcher) != nil:
 		return &outcome{State: orderly.Invalid, Code: orderly.InvalidCommandText}

@@ -125,7 +125,7 @@ func TestMain(m *testing.M) {
 
 func abandon(script string) {
 	spec := sh(script)
-	spec.Mark = os.Getenv("PROC_TEST_MARK")
+	spec.Env, spec.Mark = os.Environ(), os.Getenv("PROC_TEST_MARK")
 	p, err := proc.Start(spec)
 	if err != nil {
 		fmt.Println(err)

@@ -22,8 +22,8 @@ const (
 var (
 	ErrNoSuchUser = errors.New("no such user") // Spec.Username is unknown
 	ErrOtherUser  = errors.New("only root may run as another user")
-	ErrNoSuchDir  = errors.New("no such directory")               // Spec.Dir is not a directory
-	ErrNoHome     = errors.New("home directory is not available") // Spec.Dir is empty, and so is the user's home
+	ErrNoSuchDir  = errors.New("no such directory")               // Spec.Dir is no directory that the user may enter
+	ErrNoHome     = errors.New("home directory is not available") // Spec.Dir is empty, and the same is true of the user's home
 )
 
 // A Spec says what to run. The zero value of each field but Path is usable.
@@ -31,7 +31,7 @@ type Spec struct {
 	Path     string        // the program; without a slash it is looked for in the caller's PATH
 	Args     []string      // its arguments, without the program's own name
 	Dir      string        // working directory; "": the home of the user it runs as (CMD-7)
-	Env      []string      // "NAME=value"; nil: the caller's environment
+	Env      []string      // "NAME=value"; nil: what a login of the user finds
 	Username string        // "": the current user; another one needs root
 	Timeout  time.Duration // time until it is killed; 0: no limit
 	KillTree bool          // Stop and Timeout kill all descendants too
@@ -80,6 +80,9 @@ func Start(spec Spec) (*Process, error) {
 		return nil, err
 	}
 	out, err := p.launch()
+	if barred(p.cmd, err) {
+		return nil, p.spec.noDir(p.cmd.Dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
 	}
@@ -93,20 +96,20 @@ func Check(spec Spec) error {
 	if err := p.prepare(); err != nil {
 		return err
 	}
+	if p.cmd.Err == nil && !mayEnter(p.cmd) {
+		return p.spec.noDir(p.cmd.Dir)
+	}
 	return p.cmd.Err
 }
 
 func (p *Process) prepare() error {
 	cmd := exec.Command(p.spec.Path, p.spec.Args...) //nolint:noctx // Stop ends it, which knows of descendants
 	cmd.Env = p.spec.Env
-	if cmd.Env == nil {
-		cmd.Env = os.Environ()
-	}
 	home, err := prepare(cmd, p.spec.Username)
 	if err != nil {
 		return err
 	}
-	if cmd.Dir, err = workingDir(p.spec.Dir, home); err != nil {
+	if cmd.Dir, err = p.spec.workingDir(home); err != nil {
 		return err
 	}
 	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], markVariable+"="+p.spec.Mark)
@@ -114,15 +117,21 @@ func (p *Process) prepare() error {
 	return nil
 }
 
-func workingDir(given, home string) (string, error) {
-	dir, missing := given, ErrNoSuchDir
-	if given == "" {
-		dir, missing = home, ErrNoHome
-	}
+// workingDir is where the process starts.
+func (s *Spec) workingDir(home string) (string, error) {
+	dir := cmp.Or(s.Dir, home)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("%w: %q", missing, dir)
+		return "", s.noDir(dir)
 	}
 	return dir, nil
+}
+
+// noDir says that the process cannot start in dir.
+func (s *Spec) noDir(dir string) error {
+	if s.Dir == "" {
+		return fmt.Errorf("%w: %q", ErrNoHome, dir)
+	}
+	return fmt.Errorf("%w: %q", ErrNoSuchDir, dir)
 }
 
 // launch returns the end of the pipe that the process's output comes from.

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/orderly-run/orderly/internal/proc"
 )
 
@@ -286,21 +288,156 @@ func TestDefaultDirIsHome(t *testing.T) { // CMD-7
 	}
 }
 
-func TestRunsAsAnotherUser(t *testing.T) { // CMD-8
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
+// asDaemon is a script that runs as another user, if this machine lets us.
+func asDaemon(t *testing.T, script string) (proc.Spec, *user.User) {
+	t.Helper()
 	u, err := user.Lookup("daemon")
-	if err != nil {
-		t.Skip("no user daemon")
+	if err != nil || os.Geteuid() != 0 {
+		t.Skip("needs root and a user daemon")
 	}
-	spec := sh(`echo $(id -u) $(id -g) $(id -G) $HOME $USER $LOGNAME; pwd`)
+	spec := sh(script)
 	spec.Username = u.Username
+	return spec, u
+}
+
+func TestRunsAsAnotherUser(t *testing.T) { // CMD-8
+	spec, u := asDaemon(t, `echo $(id -u) $(id -g) $(id -G) $HOME $USER $LOGNAME; pwd`)
 	p := start(t, spec)
 	wait(t, p)
 	want := strings.Join([]string{u.Uid, u.Gid, u.Gid, u.HomeDir, "daemon", "daemon\n" + u.HomeDir + "\n"}, " ")
 	if got := output(p); got != want {
 		t.Errorf("output = %q, want %q", got, want)
+	}
+}
+
+func TestAccountHasAllItsGroups(t *testing.T) { // CMD-8
+	const name, group = "orderly-test", "orderly-test-more"
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	for _, command := range []string{"groupadd " + group, "useradd -m -s /bin/bash -G " + group + " " + name} {
+		if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+			t.Skipf("no such tool here: %v: %s", err, out)
+		}
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("sh", "-c", "userdel -r "+name+"; groupdel "+group).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	spec := sh("id -Gn; echo $SHELL; pwd")
+	spec.Username = name
+	p := start(t, spec)
+	wait(t, p)
+	if got, want := output(p), name+" "+group+"\n/bin/bash\n/home/"+name+"\n"; got != want {
+		t.Errorf("output = %q, want %q", got, want)
+	}
+}
+
+func TestEnvironmentIsThatOfALogin(t *testing.T) {
+	t.Setenv("DATABASE_PASSWORD", "secret")
+	t.Setenv("LC_ALL", "C")
+	t.Setenv("TZ", "Asia/Shanghai")
+	t.Setenv("HOME", "/elsewhere")
+	env := func(spec proc.Spec) map[string]string {
+		p := start(t, spec)
+		wait(t, p)
+		vars := map[string]string{}
+		for line := range strings.Lines(output(p)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			vars[name] = value
+		}
+		for _, name := range []string{"ORDERLY_TASK", "PWD", "OLDPWD", "SHLVL", "_", "LANG", "LANGUAGE"} {
+			delete(vars, name)
+		}
+		return vars
+	}
+	own, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := env(sh("env"))
+	path := "/usr/local/bin:/usr/bin:/bin"
+	if own.Uid == "0" {
+		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	want := map[string]string{
+		"HOME": own.HomeDir, "USER": own.Username, "LOGNAME": own.Username, "SHELL": got["SHELL"], "PATH": path, "LC_ALL": "C", "TZ": "Asia/Shanghai",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || got["SHELL"] == "" {
+		t.Errorf("our own environment (-want +got):\n%s", diff)
+	}
+	spec, u := asDaemon(t, "env")
+	want = map[string]string{
+		"HOME": u.HomeDir, "USER": "daemon", "LOGNAME": "daemon", "SHELL": "/usr/sbin/nologin", "PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "Asia/Shanghai",
+	}
+	if diff := cmp.Diff(want, env(spec)); diff != "" {
+		t.Errorf("daemon's environment (-want +got):\n%s", diff)
+	}
+}
+
+func TestDirectoryMustBeOpenToItsUser(t *testing.T) { // CMD-7
+	spec, _ := asDaemon(t, "true")
+	spec.Dir = t.TempDir() // whose parents are ours alone
+	for what, err := range map[string]error{"Check": proc.Check(spec), "Start": startError(spec)} {
+		if !errors.Is(err, proc.ErrNoSuchDir) {
+			t.Errorf("%s in a directory that its user may not enter = %v, want ErrNoSuchDir", what, err)
+		}
+	}
+	if spec.Dir = "/"; proc.Check(spec) != nil {
+		t.Errorf("Check in / = %v, want nil", proc.Check(spec))
+	}
+	secret := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(secret, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if spec.Path = secret; startError(spec) == nil || errors.Is(startError(spec), proc.ErrNoSuchDir) {
+		t.Errorf("Start of a program that its user may not execute = %v, want another error", startError(spec))
+	}
+}
+
+func TestHomeMustBeThere(t *testing.T) { // CMD-7
+	spec, _ := asDaemon(t, "true")
+	if u, err := user.Lookup("nobody"); err != nil || exists(u.HomeDir) {
+		t.Skip("needs a user nobody without a home")
+	}
+	spec.Username = "nobody"
+	for what, err := range map[string]error{"Check": proc.Check(spec), "Start": startError(spec)} {
+		if !errors.Is(err, proc.ErrNoHome) {
+			t.Errorf("%s for a user without a home = %v, want ErrNoHome", what, err)
+		}
+	}
+}
+
+func startError(spec proc.Spec) error {
+	_, err := proc.Start(spec)
+	return err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// A user of a directory service is found by getent and id, which stand in for one here.
+func TestUserOfADirectoryIsFound(t *testing.T) { // CMD-8
+	bin := t.TempDir()
+	for name, script := range map[string]string{
+		"getent": `test "$1 $2 $3" = "passwd -- jane" && echo "jane:x:12345:1:Jane:/tmp:/bin/zsh"`,
+		"id":     `test "$1 $2 $3" = "-G -- jane" && echo 1 2`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	got, err := proc.FindAccount("jane")
+	want := proc.Account{Name: "jane", UID: 12345, GID: 1, Groups: []uint32{1, 2}, Home: "/tmp", Shell: "/bin/zsh"}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("FindAccount: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := proc.FindAccount("joe"); !errors.Is(err, proc.ErrNoSuchUser) {
+		t.Errorf("FindAccount of an unknown user = %v, want ErrNoSuchUser", err)
 	}
 }
 

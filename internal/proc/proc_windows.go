@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/windows"
 )
@@ -13,13 +14,33 @@ import (
 // killedCode is the exit code that os.Process.Kill and taskkill /F give.
 const killedCode = 1
 
-// prepare knows only the current user: another one needs a password, which Spec has not.
-func prepare(_ *exec.Cmd, username string) (home string, err error) {
-	if username != "" {
+// prepare knows only the current user, which System stands for too: another one needs a password, which
+// Spec has not.
+func prepare(cmd *exec.Cmd, username string) (home string, err error) {
+	if username != "" && !strings.EqualFold(username, "System") {
 		return "", fmt.Errorf("%w: %q", ErrOtherUser, username)
+	}
+	if cmd.Env == nil {
+		if cmd.Env, err = loginEnviron(); err != nil {
+			return "", fmt.Errorf("read the user's environment: %w", err)
+		}
 	}
 	return os.Getwd() // CMD-7: the agent's own directory
 }
+
+// loginEnviron is the environment that the system gives the current user, without this process's own.
+func loginEnviron() ([]string, error) {
+	token, err := windows.OpenCurrentProcessToken()
+	if err != nil {
+		return nil, err
+	}
+	defer token.Close()
+	return token.Environ(false)
+}
+
+func barred(*exec.Cmd, error) bool { return false }
+
+func mayEnter(*exec.Cmd) bool { return true }
 
 func leftover(*os.File, *tail) {}
 

@@ -5,10 +5,9 @@ package proc
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,52 +20,35 @@ const pipeSize = 1 << 20
 // home.
 func prepare(cmd *exec.Cmd, username string) (home string, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if username == "" {
-		return currentHome(), nil
-	}
-	u, err := user.Lookup(username)
-	if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
-		return "", fmt.Errorf("%w: %q", ErrNoSuchUser, username)
-	}
+	a, err := FindAccount(username)
 	if err != nil {
-		return "", fmt.Errorf("look up user %q: %w", username, err)
+		return "", err
 	}
-	if u.Uid == strconv.Itoa(os.Geteuid()) {
-		return u.HomeDir, nil
+	if cmd.Env == nil {
+		cmd.Env = a.environ()
+	}
+	if a.UID == os.Geteuid() {
+		return a.Home, nil
 	}
 	if os.Geteuid() != 0 {
 		return "", fmt.Errorf("%w: %q", ErrOtherUser, username)
 	}
-	if cmd.SysProcAttr.Credential, err = credential(u); err != nil {
-		return "", fmt.Errorf("read ids of user %q: %w", username, err)
-	}
-	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)],
-		"HOME="+u.HomeDir, "USER="+u.Username, "LOGNAME="+u.Username)
-	return u.HomeDir, nil
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID), Groups: a.Groups}
+	return a.Home, nil
 }
 
-func currentHome() string {
-	u, err := user.Current()
-	if err != nil {
-		return ""
-	}
-	return u.HomeDir
+// barred reports whether err, from the start of cmd, means that its user may not enter its working
+// directory: the system says the same of a program that may not be executed.
+func barred(cmd *exec.Cmd, err error) bool {
+	return errors.Is(err, fs.ErrPermission) && !mayEnter(cmd)
 }
 
-func credential(u *user.User) (*syscall.Credential, error) {
-	groups, err := u.GroupIds()
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]uint32, 0, len(groups)+2)
-	for _, text := range append([]string{u.Uid, u.Gid}, groups...) {
-		id, err := strconv.ParseUint(text, 10, 32)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, uint32(id))
-	}
-	return &syscall.Credential{Uid: ids[0], Gid: ids[1], Groups: ids[2:]}, nil
+// mayEnter finds whether the user of cmd may enter its working directory, by trying.
+func mayEnter(cmd *exec.Cmd) bool {
+	try := exec.Command("sh", "-c", `cd -- "$0"`, cmd.Dir) //nolint:noctx // it ends at once
+	try.Dir, try.Env = "/", []string{}
+	try.SysProcAttr = &syscall.SysProcAttr{Credential: cmd.SysProcAttr.Credential}
+	return try.Run() == nil
 }
 
 // leftover reads what the pipe holds now, without waiting.
