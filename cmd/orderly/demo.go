@@ -150,7 +150,11 @@ func (s *stage) start(ctx context.Context, srv *server.Server, agents *errgroup.
 func lines(endpoint, keyID, secret string) string {
 	return strings.NewReplacer("{endpoint}", endpoint, "{host}", strings.TrimPrefix(endpoint, "http://"),
 		"{id}", keyID, "{secret}", secret, "{region}", demoRegion).Replace(`
-The server stays up at {endpoint} until Ctrl-C. In another terminal:
+The server stays up at {endpoint} until Ctrl-C. Its console, to be signed in to with the key below:
+
+  {endpoint}/console/
+
+In another terminal:
 
   export ORDERLY_ENDPOINT={endpoint}
   export ORDERLY_ACCESS_KEY_ID={id} ORDERLY_ACCESS_KEY_SECRET={secret}

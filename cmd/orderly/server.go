@@ -83,6 +83,7 @@ func (s *service) flags(f *pflag.FlagSet) {
 	s.limits(f)
 	f.DurationVar(&s.cfg.Retain, "retain", 4*7*24*time.Hour, "`time` for which an invocation is kept after it has ended")
 	f.IntVar(&s.cfg.RetainRecords, "retain-records", 100_000, "`number` of invocations of an account in a region that are kept; beyond it those that ended first go")
+	f.DurationVar(&s.cfg.ConsoleIdle, "console-idle", time.Hour, "`time` after which a session of the console that is not used ends")
 	f.DurationVar(&s.cfg.LateResults, "late-results", 15*time.Minute, "`time` for which the result of an absent machine is waited for")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json, on standard error")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -143,6 +144,9 @@ func (s *service) complete(f *pflag.FlagSet) error {
 	}
 	if s.cfg.LateResults < 0 || s.cfg.Scale < 1 {
 		return errors.New("--time-scale must be at least 1, and --late-results cannot be less than 0")
+	}
+	if s.cfg.ConsoleIdle < time.Minute {
+		return errors.New("--console-idle must be at least a minute")
 	}
 	if s.cfg.Retain <= 0 {
 		return errors.New("--retain must be more than 0")
@@ -219,7 +223,7 @@ func (s *service) announce(ctx context.Context, srv *server.Server, out io.Write
 	if first.Key.ID != "" {
 		fmt.Fprintf(&text, "Account            %s\nAccess key ID      %s\nAccess key secret  %s\nKept in            %s\n", first.Account, first.Key.ID, first.Key.Secret, first.KeyFile)
 	}
-	fmt.Fprintf(&text, "Endpoint           %s\n", endpoint)
+	fmt.Fprintf(&text, "Endpoint           %s\nConsole            %s\n", endpoint, reachable(srv.Console(), name))
 	if here.CAFile != "" {
 		fmt.Fprintf(&text, "CA fingerprint     %s\nCA certificate     %s\n", srv.Fingerprint(), here.CAFile)
 	}

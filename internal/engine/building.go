@@ -108,7 +108,7 @@ func (e *Engine) maxTargets(q Request) int {
 	case q.Target.All():
 		return e.cfg.MaxAll
 	}
-	return e.cfg.MaxTargets
+	return orDefault(q.MaxNamed, e.cfg.MaxTargets)
 }
 
 // find finds the targets, all of which must exist where the request looks for them.

@@ -23,6 +23,7 @@ type Request struct {
 	File        *orderly.File // to put on the instances instead: see SendFile
 	KeepCommand bool
 	MaxTags     int    // how many tags may select the targets, by operation (TGT-3)
+	MaxNamed    int    // how many instances may be named; 0 for Config.MaxTargets
 	Parameters  string // JSON object
 
 	// What is asked for in other sizes than Config.Command has; 0 for those.
@@ -61,21 +62,7 @@ const (
 // the database is asked for anything, then whether the things that it names exist, whether they
 // suit each other, and what may be had.
 func (e *Engine) RunCommand(ctx context.Context, c orderly.Caller, q Request, r Repetition) (Answer, error) {
-	if err := e.CheckRegion(q.Region); err != nil {
-		return Answer{}, err
-	}
-	q.KeepCommand = q.KeepCommand && q.Repeat != orderly.DryRun // what only checks leaves nothing behind (RM-5)
-	q.Command.Region, q.Command.Kept = q.Region, q.KeepCommand
-	q.Command.ResourceGroup = q.ResourceGroup
-	l := e.cfg.Command
-	l.ContentBytes = math.MaxInt // measured when the parameters are in (SZ-2)
-	if err := q.Command.Check(l); err != nil {
-		return Answer{}, err
-	}
-	if err := e.check(&q, r); err != nil {
-		return Answer{}, err
-	}
-	if err := e.suits(&q.Command, q); err != nil {
+	if err := e.CheckRun(&q, r); err != nil {
 		return Answer{}, err
 	}
 	if q.Command.Tags = nil; q.KeepCommand {
@@ -83,6 +70,34 @@ func (e *Engine) RunCommand(ctx context.Context, c orderly.Caller, q Request, r 
 	}
 	return e.invoke(ctx, c, q, r)
 }
+
+// CheckRun finds what RunCommand refuses of a request before it asks the database, and puts it in the form
+// in which it would be run.
+func (e *Engine) CheckRun(q *Request, r Repetition) error {
+	if err := e.CheckRegion(q.Region); err != nil {
+		return err
+	}
+	q.KeepCommand = q.KeepCommand && q.Repeat != orderly.DryRun // what only checks leaves nothing behind (RM-5)
+	q.Command.Region, q.Command.Kept = q.Region, q.KeepCommand
+	q.Command.ResourceGroup = q.ResourceGroup
+	l := e.cfg.Command
+	l.ContentBytes = math.MaxInt // measured when the parameters are in (SZ-2)
+	if err := q.Command.Check(l); err != nil {
+		return err
+	}
+	if err := e.check(q, r); err != nil {
+		return err
+	}
+	return e.suits(&q.Command, *q)
+}
+
+// CheckTarget finds what is wrong with the form of where a request is to run.
+func (e *Engine) CheckTarget(t *orderly.Target, q Request) error {
+	return t.Check(orDefault(q.MaxNamed, e.cfg.MaxTargets), q.MaxTags)
+}
+
+// MaxTargets is how many instances a request may select.
+func (e *Engine) MaxTargets(t orderly.Target) int { return e.maxTargets(Request{Target: t}) }
 
 // InvokeCommand runs a stored command.
 func (e *Engine) InvokeCommand(ctx context.Context, c orderly.Caller, q Request, r Repetition) (Answer, error) {
@@ -132,7 +147,7 @@ func (e *Engine) command(tx *store.Tx, c orderly.Caller, q Request) (orderly.Com
 
 // check finds what is wrong with a request's form, and reads its parameters.
 func (e *Engine) check(q *Request, r Repetition) (err error) {
-	if err := q.Target.Check(e.cfg.MaxTargets, q.MaxTags); err != nil {
+	if err := e.CheckTarget(&q.Target, *q); err != nil {
 		return err
 	}
 	if err := r.check(); err != nil {

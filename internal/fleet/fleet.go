@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -19,6 +20,9 @@ type Config struct {
 	Activation orderly.ActivationLimits // 4 h, 1000 uses (MI-1)
 	MaxCodes   int                      // 10; activation codes per account and region
 	Fresh      time.Duration            // 2 min; how old a heartbeat may be (HB-1)
+	Census     time.Duration            // 5 min; between counts of who is online
+	CensusKept time.Duration            // 30 days; for which they are kept
+	Log        *slog.Logger             // slog.Default()
 	Gone       func(instance string)    // told of each deregistered instance, after the commit
 }
 
@@ -46,6 +50,15 @@ func New(db *store.DB, e *engine.Engine, cfg Config) *Fleet {
 	}
 	if cfg.Fresh == 0 {
 		cfg.Fresh = orderly.DefaultLimits.Fresh
+	}
+	if cfg.Census == 0 {
+		cfg.Census = 5 * time.Minute
+	}
+	if cfg.CensusKept == 0 {
+		cfg.CensusKept = 30 * 24 * time.Hour
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
 	if cfg.Gone == nil {
 		cfg.Gone = func(string) {}

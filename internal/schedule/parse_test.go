@@ -271,3 +271,19 @@ func TestMessagesAreShort(t *testing.T) {
 		}
 	}
 }
+
+// What is shown to people says by which clock (EX-3, EX-9).
+func TestZoneIsTheOneThatIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"0 0 12 * * ?": "<nil>", "0 0 12 * * ? Asia/Shanghai": "Asia/Shanghai", "0 0 12 * * ? 2030 UTC": "UTC", "rate(5m)": "<nil>",
+		"at(2030-01-31 10:00:00)": "<nil>", "at(2030-01-31 10:00:00 Europe/Berlin)": "Europe/Berlin",
+	} {
+		got := "<nil>"
+		if z := parse(t, text).Zone(); z != nil {
+			got = z.String()
+		}
+		if got != want {
+			t.Errorf("zone of %s = %s, want %s", text, got, want)
+		}
+	}
+}

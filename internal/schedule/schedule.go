@@ -71,6 +71,18 @@ func (e Expression) Interval() time.Duration { return e.every }
 // that names none (rule EX-9).
 func (e Expression) NeedsZone() bool { return e.kind == Cron && e.cron.zone == nil }
 
+// Zone is the zone that e names, nil when it names none: then a cron expression is read off the clock of
+// the machine, and an at expression off that of UTC.
+func (e Expression) Zone() *time.Location {
+	switch e.kind {
+	case At:
+		return e.once.zone
+	case Cron:
+		return e.cron.zone
+	}
+	return nil
+}
+
 // Extended reports whether e is more than a cron expression of six fields, which old agents do not
 // understand (rule EX-12).
 func (e Expression) Extended() bool { return e.kind != Cron || e.cron.extended }

@@ -73,6 +73,7 @@ func nextRate(every time.Duration, after, created time.Time) (time.Time, bool) {
 type moment struct {
 	at     time.Time
 	exists bool
+	zone   *time.Location // nil when none was named
 }
 
 // parseAt reads at(yyyy-MM-dd HH:mm:ss <zone>), the zone being UTC when it is left out (rule EX-3). The
@@ -88,14 +89,15 @@ func parseAt(text string) (moment, error) {
 	if err != nil || clock.Format(time.DateTime) != shown { // Parse takes 9:00:00, and fractions too
 		return moment{}, BadAt.errorf("at: %s is not a date and time of the form yyyy-MM-dd HH:mm:ss", quote(shown))
 	}
-	zone := time.UTC
+	zone, named := time.UTC, (*time.Location)(nil)
 	if len(parts) == 3 {
 		if zone, err = parseZone(parts[2]); err != nil {
 			return moment{}, err
 		}
+		named = zone
 	}
 	at, exists := firstShown(clock, zone)
-	return moment{at: at, exists: exists}, nil
+	return moment{at: at, exists: exists, zone: named}, nil
 }
 
 func isBlank(r rune) bool { return r == ' ' || r == '\t' }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/orderly-run/orderly/internal/console"
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
@@ -19,6 +20,7 @@ func (s *Server) serve(ctx context.Context) error {
 		Handler: s.mux(), TLSConfig: s.tls, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
+	srv.RegisterOnShutdown(s.console.Close)
 	failed := make(chan error, 1)
 	go func() { // ends when srv is shut down
 		if s.tls != nil {
@@ -43,6 +45,7 @@ func (s *Server) serve(ctx context.Context) error {
 func (s *Server) mux() http.Handler {
 	m := http.NewServeMux()
 	m.Handle("/", s.rpc)
+	m.Handle(console.Root, s.console)
 	m.Handle(wire.RegisterPath, s.gateway)
 	m.Handle("GET /metrics", s.metrics.handler())
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/console"
 	"github.com/orderly-run/orderly/internal/ecs"
 	"github.com/orderly-run/orderly/internal/engine"
 	"github.com/orderly-run/orderly/internal/fleet"
@@ -58,6 +59,8 @@ type Config struct {
 	Retain        time.Duration // 4 weeks; how long an invocation is kept after it has ended
 	RetainRecords int           // 100 000; invocations of an account in a region beyond which those that ended first go
 
+	ConsoleIdle time.Duration // 1 h; after which a session of the console that is not used ends
+
 	LateResults time.Duration // 15 min; how long results of absent agents are waited for
 	Scale       int           // 1; time constants are divided by it, for tests
 	Log         *slog.Logger  // slog.Default()
@@ -71,6 +74,7 @@ type Server struct {
 	fleet    *fleet.Fleet
 	gateway  *gateway.Gateway
 	rpc      http.Handler
+	console  *console.Console
 	metrics  *metrics
 	listener net.Listener
 	tls      *tls.Config // of the API; nil for plain text
@@ -195,7 +199,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	})
 	s.fleet = fleet.New(s.db, s.engine, fleet.Config{
 		Activation: orderly.ActivationLimits{Hours: s.cfg.MaxActivationHours, Instances: s.cfg.MaxActivationUses}, MaxCodes: s.cfg.MaxActivations,
-		Fresh: limits.Fresh, Gone: func(id string) { s.gateway.Cut(id) },
+		Fresh: limits.Fresh, Census: 5 * time.Minute / scale, Log: s.cfg.Log, Gone: func(id string) { s.gateway.Cut(id) },
 	})
 	g := gateway.Config{
 		Heartbeat: time.Minute / scale, Presence: 5 * time.Second / scale, Probe: 2 * time.Second / scale, Window: 10 * time.Second / scale,
@@ -206,6 +210,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	}
 	s.gateway = gateway.New(bus, s.db, s.engine, s.fleet, g)
 	s.rpc = rpc.New(rpc.Config{APIs: s.dialects(tokens), Keys: keys{s.db}, Host: s.cfg.Listen, Log: s.cfg.Log, Observe: s.metrics.request})
+	s.console = console.New(console.Config{
+		Engine: s.engine, Fleet: s.fleet, Store: s.db, NewKey: NewKey, Fingerprint: s.Fingerprint(), Idle: s.cfg.ConsoleIdle, Log: s.cfg.Log,
+	})
 	return nil
 }
 
@@ -257,6 +264,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.db.Run(ctx) })
 	g.Go(func() error { return s.gateway.Run(ctx) })
 	g.Go(func() error { return s.engine.Run(ctx) })
+	g.Go(func() error { return s.fleet.Run(ctx) })
 	g.Go(func() error { return s.serve(ctx) })
 	return g.Wait()
 }
@@ -282,6 +290,9 @@ func (s *Server) Endpoint() string {
 	}
 	return scheme + s.listener.Addr().String()
 }
+
+// Console is the URL of the web console.
+func (s *Server) Console() string { return s.Endpoint() + console.Root }
 
 // address is the host and port of the API as others reach it: with this machine's name where the
 // server listens on all of its addresses.

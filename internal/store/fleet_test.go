@@ -33,6 +33,7 @@ func TestInstanceIsFoundByEveryFilter(t *testing.T) {
 			"id": {IDs: []string{"mi-1", "mi-9"}}, "name, minding the case": {Name: "web-1"}, "private address": {IP: "10.0.0.1"},
 			"public address": {IP: "1.2.3.4"}, "os": {OS: "linux"}, "activation": {Activation: "A"}, "machine": {MachineID: "m1"},
 			"group": {ResourceGroup: "rg-1"}, "key": {PublicKey: "U1"}, "connected": {Connected: &yes, Fresh: time.Minute},
+			"search, whatever the case": {Search: "B-1", OS: "linux"}, "search of an address": {Search: "10.0.0.1"}, "search of an ID": {Search: "mi-1"},
 			"part of the name": {NameLike: "we*"}, "status": {Status: orderly.InstanceRunning, Fresh: time.Minute},
 			"private addresses": {Private: []string{"10.0.0.9", "10.0.0.1"}}, "public addresses": {Public: []string{"1.2.3.4"}},
 			"addresses": {Addresses: []string{"1.2.3.4"}}, "since": {Since: want.Registered.UnixMilli()},

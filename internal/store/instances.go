@@ -101,6 +101,7 @@ type InstanceFilter struct {
 	Connected                                                     *bool         // by heartbeat
 	Fresh                                                         time.Duration // how old a heartbeat may be
 
+	Search          string                 // in the name and the host name, whatever the case; or an ID or address
 	NameLike        string                 // may begin or end with *
 	Status          orderly.InstanceStatus // by heartbeat too
 	Private, Public []string               // addresses, of which it must have one
@@ -129,6 +130,11 @@ func (f InstanceFilter) where(now time.Time) where {
 	if f.Connected != nil {
 		op := map[bool]string{true: ">=", false: "<"}[*f.Connected]
 		w.add("p.heartbeat "+op+" ?", orderly.Millis(now.Add(-f.Fresh)))
+	}
+	if f.Search != "" {
+		s := strings.ToLower(f.Search)
+		w.add("(replace(lower(i.name), ?, '') <> lower(i.name) or replace(lower(i.hostname), ?, '') <> lower(i.hostname) or i.id = ? or i.intranet_ip = ? or i.internet_ip = ?)",
+			s, s, f.Search, f.Search, f.Search)
 	}
 	w.wild("i.name", f.NameLike)
 	w.status(f.Status, orderly.Millis(now.Add(-f.Fresh)))
