@@ -1,5 +1,6 @@
-// Package client is a signed client of the public API, dialect ECS 2014-05-26: it signs, calls,
-// retries where that is safe, reads all pages and waits for invocations to end.
+// Package client is a signed client of the public API: it signs, calls, retries where that is safe,
+// reads all pages and waits for invocations to end. What it knows of single operations is of the dialect
+// ECS 2014-05-26; [Client.Call] calls any operation of any dialect.
 //
 // Request and response structs carry the published field names. Parameters travel in a form, so
 // that their size is not bound by what fits into an address.
@@ -7,17 +8,16 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -36,8 +36,11 @@ type Config struct {
 	Secret   string // of the access key
 	Region   string // RegionId of calls that name none
 
-	CAFile string       // PEM file of authorities to trust instead of the system's; for https
-	HTTP   *http.Client // nil for one of the client's own; it then has to trust CAFile itself
+	Version string // of the dialect; "" for 2014-05-26
+
+	CAFile        string       // PEM file of authorities to trust instead of the system's; for https
+	CAFingerprint string       // SHA-256 of the only authority to trust, in place of a file
+	HTTP          *http.Client // nil for one of the client's own; it then has to trust the authority itself
 }
 
 // A Client calls one server with one key. It is safe for concurrent use.
@@ -55,32 +58,15 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, http: cfg.HTTP}
 	c.cfg.Endpoint = u.Scheme + "://" + u.Host + "/"
+	c.cfg.Version = cmp.Or(cfg.Version, apiVersion)
 	if c.http == nil {
-		transport, err := transport(cfg.CAFile)
+		transport, err := transport(u.Hostname(), cfg.CAFile, cfg.CAFingerprint)
 		if err != nil {
 			return nil, err
 		}
 		c.http = &http.Client{Transport: transport}
 	}
 	return c, nil
-}
-
-func transport(caFile string) (*http.Transport, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 16
-	if caFile == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, fmt.Errorf("read trusted authorities: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("no certificate in %s", caFile)
-	}
-	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return t, nil
 }
 
 // An Error is an answer that refuses the call.
@@ -94,6 +80,9 @@ type Error struct {
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s (status %d, request %s)", e.Code, e.Message, e.Status, e.RequestID)
 }
+
+// HTTP is what the client connects with.
+func (c *Client) HTTP() *http.Client { return c.http }
 
 // Call calls an action and decodes its answer into out, which may be nil. The parameters are an
 // [auth.Params] or a struct as [Flatten] takes it.
@@ -162,7 +151,7 @@ func (c *Client) request(ctx context.Context, action string, form []byte) (*http
 		"Accept":                "application/json",
 		"Content-Type":          "application/x-www-form-urlencoded",
 		"x-acs-action":          action,
-		"x-acs-version":         apiVersion,
+		"x-acs-version":         c.cfg.Version,
 		"x-acs-date":            time.Now().UTC().Format("2006-01-02T15:04:05Z"),
 		"x-acs-signature-nonce": rand.Text(),
 		auth.ContentHash:        hash,
