@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"sim": {"wire", "schedule"},
 
 	// what callers see
-	"cli":     {"client", "auth"},
+	"cli":     {"client", "auth", "schedule"}, // schedule tells when a schedule runs next, which no operation does
 	"client":  {"auth"},
 	"ecs":     {"rpc", "auth", "engine", "fleet", "store", "schedule"},
 	"swas":    {"rpc", "auth", "engine", "fleet", "store", "schedule"},

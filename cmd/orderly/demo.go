@@ -104,6 +104,7 @@ func (s *stage) perform(ctx context.Context, srv *server.Server, agents *errgrou
 	if err != nil {
 		return err
 	}
+	session.Yes = true // nobody is asked about machines that were made for this
 	waiting, cancel := context.WithTimeout(ctx, demoWait)
 	defer cancel()
 	if err := session.Await(waiting, demoAgents); err != nil {
@@ -112,7 +113,7 @@ func (s *stage) perform(ctx context.Context, srv *server.Server, agents *errgrou
 	if _, err := fmt.Fprintf(s.out, "$ orderly run --all -- %q\n\n", demoScript); err != nil {
 		return err
 	}
-	if err := session.Run(waiting, cli.Run{Command: demoScript, All: true}); err != nil {
+	if err := session.Run(waiting, cli.Run{Script: cli.Script{Line: demoScript}, Targets: cli.Targets{All: true}}); err != nil {
 		return err
 	}
 	if s.once {

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/orderly-run/orderly/internal/cli"
 	"github.com/orderly-run/orderly/internal/server"
 )
 
@@ -21,19 +21,15 @@ type keyring struct {
 }
 
 func keyCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "key",
+	return noun(&cobra.Command{
+		Use: "key", Aliases: []string{"keys"},
 		Short: "Make, disable and list access keys",
 		Long: `The key commands work on the server's database, where they need to read the server's files; the server may
 be running, and goes by what they change at once.`,
 		Example: `  orderly key create
   orderly key list --data /var/lib/orderly
   orderly key disable OK...`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(keyCreateCommand(), keyDisableCommand(), keyListCommand())
-	return c
+	}, keyCreateCommand(), keyDisableCommand(), keyListCommand())
 }
 
 // command completes a key command: with keys opened, do writes what it does to w.
@@ -79,7 +75,14 @@ func keyCreateCommand() *cobra.Command {
 func keyDisableCommand() *cobra.Command {
 	var r keyring
 	c := &cobra.Command{Use: "disable KEY_ID", Short: "Disable an access key for good", Args: one("the KEY_ID")}
+	var yes bool
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do it without asking")
 	return r.command(c, func(ctx context.Context, k *server.Keys, args []string, w io.Writer) error {
+		s := cli.Local()
+		s.Yes = yes || !s.Ask // a brake: without a terminal it is done at once
+		if err := s.Confirm("disable " + args[0] + " for good"); err != nil {
+			return err
+		}
 		if err := k.Disable(ctx, args[0]); err != nil {
 			return err
 		}
@@ -94,9 +97,26 @@ func keyDisableCommand() *cobra.Command {
 	})
 }
 
+// A shownKey is an access key as it is printed, without its secret.
+type shownKey struct {
+	AccessKeyId  string
+	Account      string
+	Status       string
+	CreationTime string
+}
+
+var keyColumns = []cli.Column[shownKey]{
+	{Title: "KEY ID", Cell: func(k *shownKey) string { return k.AccessKeyId }},
+	{Title: "ACCOUNT", Cell: func(k *shownKey) string { return k.Account }},
+	{Title: "STATE", Cell: func(k *shownKey) string { return k.Status }},
+	{Title: "CREATED", Cell: func(k *shownKey) string { return k.CreationTime }},
+}
+
 func keyListCommand() *cobra.Command {
 	var r keyring
-	c := &cobra.Command{Use: "list", Short: "List access keys, without their secrets", Args: cobra.NoArgs}
+	var v view
+	c := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List access keys, without their secrets", Args: cobra.NoArgs}
+	v.formatted(c)
 	return r.command(c, func(ctx context.Context, k *server.Keys, _ []string, w io.Writer) error {
 		keys, err := k.List(ctx)
 		if err != nil {
@@ -105,12 +125,13 @@ func keyListCommand() *cobra.Command {
 		if r.json {
 			return writeKeysJSON(w, keys)
 		}
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(t, "KEY ID\tACCOUNT\tSTATE\tCREATED")
+		list := []shownKey{}
 		for i := range keys {
-			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", keys[i].ID, keys[i].Account, keyState(&keys[i]), keys[i].Created.Format(time.RFC3339))
+			list = append(list, shownKey{keys[i].ID, keys[i].Account, keyState(&keys[i]), keys[i].Created.Format(time.RFC3339)})
 		}
-		return t.Flush() // with the error of any line
+		s := withColours(cli.Local())
+		s.Format = v.format
+		return cli.List(s, keyColumns, list, list)
 	})
 }
 

@@ -44,24 +44,32 @@ func program() int {
 }
 
 func root() *cobra.Command {
-	c := &cobra.Command{
+	c := noun(&cobra.Command{
 		Use:           "orderly",
 		Short:         "Run commands on a fleet of machines and know what became of each one",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("there is no command %q; see orderly --help", args[0])
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
+	})
+	c.AddGroup(&cobra.Group{ID: "use", Title: "Run commands and see what came of them:"}, &cobra.Group{ID: "serve", Title: "Serve, and prepare:"})
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
 	})
-	c.AddCommand(serverCommand(), runCommand(), resultsCommand(), stopCommand(), activateCommand(), keyCommand(),
-		demoCommand(), simCommand(), versionCommand())
+	for group, commands := range map[string][]*cobra.Command{
+		"use": {
+			runCommand(), resultsCommand(), stopCommand(), logsCommand(), invocationCommand(), commandCommand(), scheduleCommand(), instanceCommand(), apiCommand(),
+		},
+		"serve": {
+			serverCommand(), demoCommand(), simCommand(), keyCommand(), activationCommand(), configCommand(),
+		},
+	} {
+		for _, below := range commands {
+			below.GroupID = group
+			c.AddCommand(below)
+		}
+	}
+	activate := activateCommand("activate") // the name it had first
+	activate.Hidden = true
+	c.AddCommand(activate, versionCommand(), manCommand())
 	return c
 }
 

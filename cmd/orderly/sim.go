@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"runtime/pprof"
 	"time"
@@ -59,14 +56,11 @@ is printed when all are connected. The machines stay registered afterwards: use 
 }
 
 func (s *simulation) run(ctx context.Context) error {
-	var err error
-	if s.fleet.HTTP, err = trusting(s.CAFile); err != nil {
-		return err
-	}
 	session, err := open(s.Access)
 	if err != nil {
 		return err
 	}
+	s.fleet.HTTP = session.HTTP()
 	s.fleet.Server = s.Endpoint
 	s.fleet.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	s.fleet.Activate = func(ctx context.Context, count int) (id, code string, err error) {
@@ -106,22 +100,4 @@ func (s *simulation) watch(ctx context.Context, fleet *sim.Fleet) error {
 	n := fleet.Counts()
 	_, _ = fmt.Fprintf(s.out, "%d tasks were run, %d repeated, %d stopped, %d ends acknowledged\n", n.Runs, n.Repeated, n.Stopped, n.Acked)
 	return nil
-}
-
-// trusting is a client that trusts the authorities in a file, or those of the system.
-func trusting(caFile string) (*http.Client, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 32
-	if caFile == "" {
-		return &http.Client{Transport: t}, nil
-	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, err
-	}
-	t.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
-	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("no certificate in %s", caFile)
-	}
-	return &http.Client{Transport: t}, nil
 }

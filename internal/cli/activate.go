@@ -20,14 +20,18 @@ type Activation struct {
 	Prefix   string // of the machines' names
 	Endpoint string // where machines register
 	CAFile   string // whose certificate machines are to trust; "" for the system's authorities
+	CAPrint  string // its fingerprint, in place of the file
 	JSON     bool
 }
 
 // Activate makes an activation code and prints the line that registers a machine with it.
 func (s *Session) Activate(ctx context.Context, a Activation) error {
-	fingerprint, err := Fingerprint(a.CAFile)
-	if err != nil {
-		return err
+	fingerprint := a.CAPrint
+	if fingerprint == "" {
+		var err error
+		if fingerprint, err = Fingerprint(a.CAFile); err != nil {
+			return err
+		}
 	}
 	id, code, err := s.NewCode(ctx, a)
 	if err != nil {

@@ -29,8 +29,8 @@ type group struct {
 	of    []*Result // more than machines, when one has several that came late
 }
 
-// groups puts machines with the same outcome together: what succeeded first, the larger before the
-// smaller, so that what went wrong stands next to the prompt.
+// groups puts machines with the same outcome together: the larger before the smaller, and of the same
+// size what succeeded first. So the odd ones stand next to the prompt.
 func groups(results []Result) []group {
 	var list []group
 	at := map[outcome]int{}
@@ -58,7 +58,7 @@ func groups(results []Result) []group {
 		slices.SortFunc(list[i].names, natural)
 	}
 	slices.SortStableFunc(list, func(a, b group) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), -cmp.Compare(len(a.names), len(b.names)), natural(a.names[0], b.names[0]))
+		return cmp.Or(-cmp.Compare(len(a.names), len(b.names)), cmp.Compare(a.rank(), b.rank()), natural(a.names[0], b.names[0]))
 	})
 	return list
 }
@@ -107,12 +107,14 @@ func (g *group) title() string {
 	return g.members()
 }
 
-func (g *group) members() string {
-	line := machines(len(g.names)) + ": "
+func (g *group) members() string { return machines(len(g.names)) + ": " + g.listed() }
+
+// listed is the names, or a few of them when they are many.
+func (g *group) listed() string {
 	if len(g.names) > namesAll {
-		return line + fmt.Sprintf("%s, … (and %d more)", strings.Join(g.names[:namesFew], ", "), len(g.names)-namesFew)
+		return fmt.Sprintf("%s, … (and %d more)", strings.Join(g.names[:namesFew], ", "), len(g.names)-namesFew)
 	}
-	return line + strings.Join(g.names, ", ")
+	return strings.Join(g.names, ", ")
 }
 
 func machines(n int) string {

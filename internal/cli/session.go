@@ -3,9 +3,9 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -40,55 +40,59 @@ func (e *Exit) Unwrap() error { return e.Err }
 
 // An Access is whom to call as whom.
 type Access struct {
-	Endpoint string // http://host:port or https://host:port
-	KeyID    string
-	Secret   string
-	Region   string
-	CAFile   string // PEM file of the authorities to trust; "" for the system's
+	Endpoint      string // http://host:port or https://host:port
+	KeyID         string
+	Secret        string
+	Region        string
+	CAFile        string // PEM file of the authorities to trust; "" for the system's
+	CAFingerprint string // of the only authority to trust, in place of a file
+	Version       string // of the dialect; "" for ECS 2014-05-26
 }
 
 // A Session is one use of the command line.
 type Session struct {
 	Out      io.Writer // results
-	Err      io.Writer // progress
+	Err      io.Writer // progress, and what is asked
+	In       io.Reader // answers
 	Terminal bool      // Out is one: control characters of machines are made visible
 	Colour   bool      // Out takes colours
-	Progress bool      // Err is a terminal
+	Progress bool      // Err is a terminal, which shows how far things are
+	Plain    bool      // without colours on Err
+	Ask      bool      // somebody is there to answer: In and Err are a terminal
+	Yes      bool      // every answer is yes
 
-	api *client.Client
+	Format Format        // of lists and single things
+	Watch  time.Duration // between two looks at the same; 0 to look once
+
+	api  *client.Client
+	seen io.Writer // gets what is printed as JSON, too, unless it is nil
 }
 
-// Open makes a session on the program's own output. It does not connect.
+// Open makes a session on the program's own input and output. It does not connect.
 func Open(a Access) (*Session, error) {
-	api, err := client.New(client.Config{Endpoint: a.Endpoint, KeyID: a.KeyID, Secret: a.Secret, Region: a.Region, CAFile: a.CAFile})
+	api, err := client.New(client.Config{
+		Endpoint: a.Endpoint, KeyID: a.KeyID, Secret: a.Secret, Region: a.Region, Version: a.Version, CAFile: a.CAFile, CAFingerprint: a.CAFingerprint,
+	})
 	if err != nil {
-		return nil, err
+		return nil, &Exit{Refused, adviseOpen(err)}
 	}
-	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	s := Local()
+	s.api = api
+	return s, nil
+}
+
+// Local makes a session that calls nobody.
+func Local() *Session {
+	out, err := isTerminal(os.Stdout), isTerminal(os.Stderr)
 	return &Session{
-		Out: os.Stdout, Err: os.Stderr, Terminal: terminal, Colour: terminal, Progress: term.IsTerminal(int(os.Stderr.Fd())), api: api,
-	}, nil
+		Out: os.Stdout, Err: os.Stderr, In: os.Stdin, Terminal: out, Colour: out, Progress: err, Ask: err && isTerminal(os.Stdin), Format: Table,
+	}
 }
 
-// refused is the end by an error of a call.
-func refused(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return &Exit{Interrupted, errors.New("interrupted")}
-	}
-	return &Exit{Refused, plain(err)}
-}
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// plain is an error as users of the command line read it.
-func plain(err error) error {
-	var e *client.Error
-	switch {
-	case !errors.As(err, &e):
-		return err
-	case e.Code == "":
-		return fmt.Errorf("the endpoint answers with status %d (%s): is it an Orderly server?", e.Status, e.Message)
-	}
-	return fmt.Errorf("%s: %s (request %s)", e.Code, e.Message, e.RequestID)
-}
+// HTTP is what the session connects with: it trusts whom the session trusts.
+func (s *Session) HTTP() *http.Client { return s.api.HTTP() }
 
 // Await waits until n machines of the region are connected.
 func (s *Session) Await(ctx context.Context, n int) error {

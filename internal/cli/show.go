@@ -11,31 +11,38 @@ import (
 // A Report is what came of an invocation.
 type Report struct {
 	InvokeID string
+	Status   string // of the invocation, as the API calls it
 	Results  []Result
 	Late     []Result      // came after their machines' Results were settled, and are counted nowhere
 	Took     time.Duration // from the start of the program; 0 is not shown
 }
 
-// Show writes a report: for people, with machines of the same outcome together, or as one JSON
-// object for each machine and one more for each result that came late. Anything but success everywhere is an [*Exit].
-func (s *Session) Show(r Report, asJSON bool) error {
-	var text strings.Builder
+// Show writes a report: for people, with machines of the same outcome together; as one JSON object for
+// each machine on a line; or as one document with the names of the API. Anything but success everywhere is
+// an [*Exit].
+func (s *Session) Show(r Report, view Viewing) error {
 	var t tally
 	for i := range r.Results {
 		t.add(r.Results[i].Status)
 	}
-	if asJSON {
+	var text strings.Builder
+	switch {
+	case view.Lines:
 		writeJSON(&text, r.Results)
 		writeJSON(&text, r.Late)
-	} else {
-		for _, g := range groups(r.Results) {
-			s.writeGroup(&text, g.title(), &g)
+	case s.Format == JSON || s.Format == YAML:
+		document, err := encoded(s.Format, r.document())
+		if err != nil {
+			return err
 		}
+		text.WriteString(document)
+	default:
+		s.writeGroups(&text, groups(r.Results), view.Diff)
 		s.writeLate(&text, r.Late)
 		text.WriteString(s.paint(t.colour(), t.String()) + r.footnote() + "\n")
 	}
-	if _, err := s.Out.Write([]byte(text.String())); err != nil {
-		return &Exit{Refused, fmt.Errorf("write the results: %w", err)}
+	if err := s.print(text.String()); err != nil {
+		return err
 	}
 	switch {
 	case t.Live > 0:
@@ -51,6 +58,17 @@ func writeJSON(text *strings.Builder, results []Result) {
 	enc.SetEscapeHTML(false)
 	for i := range results {
 		_ = enc.Encode(&results[i]) // a strings.Builder takes all
+	}
+}
+
+// writeGroups writes groups as a whole, or those after the first by how they differ from it.
+func (s *Session) writeGroups(text *strings.Builder, list []group, diff bool) {
+	for i := range list {
+		if diff && i > 0 && list[i].output != list[0].output {
+			s.writeDifference(text, &list[0], &list[i])
+		} else {
+			s.writeGroup(text, list[i].title(), &list[i])
+		}
 	}
 }
 

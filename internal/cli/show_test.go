@@ -90,7 +90,7 @@ func TestReports(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
 			c.session.Out = &out
-			err := c.session.Show(cli.Report{InvokeID: "t-hz01", Results: c.results, Late: c.late, Took: 1234 * time.Millisecond}, c.json)
+			err := c.session.Show(cli.Report{InvokeID: "t-hz01", Results: c.results, Late: c.late, Took: 1234 * time.Millisecond}, cli.Viewing{Lines: c.json})
 			var exit *cli.Exit
 			if got := errors.As(err, &exit); got != (c.code != 0) || got && exit.Code != c.code {
 				t.Errorf("error %v, want exit code %d", err, c.code)
@@ -127,7 +127,7 @@ func TestUnwrittenResultsAreAnError(t *testing.T) {
 	w.Close()
 	s := cli.Session{Out: w}
 	var exit *cli.Exit
-	if err := s.Show(cli.Report{Results: fleet(1, "")}, false); !errors.As(err, &exit) || exit.Code != cli.Refused || exit.Err == nil {
+	if err := s.Show(cli.Report{Results: fleet(1, "")}, cli.Viewing{}); !errors.As(err, &exit) || exit.Code != cli.Refused || exit.Err == nil {
 		t.Errorf("error %v, want exit code %d", err, cli.Refused)
 	}
 }

@@ -132,11 +132,11 @@ func (c *Client) once(ctx context.Context, action string, p auth.Params) ([]byte
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if resp.StatusCode != http.StatusOK { // also when the connection was cut behind the status
+		return nil, refusal(resp.StatusCode, body)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, refusal(resp.StatusCode, body)
 	}
 	return body, nil
 }
