@@ -24,6 +24,15 @@
 // Files of other users' scripts are in directories of the agent's own in the place for temporary files,
 // under names that were not there before. Their users can go there and change nothing.
 //
+// # Files
+//
+// A file is a task without a process. It is written under a name of its own beside its place, with its owners and
+// its mode, made safe from a power cut, and then put in its place in one step: renamed over what is there, or given
+// its name as a second one, which fails where something is. A link in its place is replaced and not followed.
+// What a killed agent has left beside the place is removed by its next start, which finds the task in the journal;
+// whether the file is in its place it does not know, and the end is Error/ClientRestarted as for commands. An agent that
+// has lost its journal leaves such a file (.orderly-…) where it is.
+//
 // # Schedules
 //
 // A schedule is a task that the journal keeps until it is over; each of its runs is an [Occurrence]

@@ -23,6 +23,10 @@ func (a *Agent) execute(t *task, data []byte) {
 			return
 		}
 	}
+	if job, err := wire.Decode[wire.Job](data); err == nil && job.File != nil {
+		a.place(t, &job)
+		return
+	}
 	p, clean, err := a.launch(t.key, data)
 	if err != nil {
 		a.log.Warn("a process cannot be started", "task", t.key, "error", err)

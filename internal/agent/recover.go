@@ -14,6 +14,7 @@ import (
 // takeOver takes over what the journal holds from the agent's life before (HND-6).
 func (a *Agent) takeOver() {
 	known := a.journal.Tasks()
+	a.clearPlacements(known)
 	a.killLeft(known)
 	for _, j := range known {
 		t := a.add(j.Key)
@@ -119,7 +120,7 @@ func (a *Agent) resume(t *task, j Task) {
 func (a *Agent) killLeft(tasks []Task) {
 	var wg sync.WaitGroup
 	for _, t := range tasks {
-		if t.Rebooted || t.Phase != Starting && t.Phase != Started {
+		if t.Rebooted || t.Phase != Starting && t.Phase != Started || a.fileOf(t.Key) != nil {
 			continue
 		}
 		wg.Go(func() { a.kill(t) })

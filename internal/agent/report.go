@@ -109,13 +109,14 @@ func (a *Agent) snapshot(o Occurrence) (item, bool) {
 	switch {
 	case t.ended:
 		return a.endSnapshot(t, it), t.plan == nil || t.plan.run == nil
-	case t.proc == nil: // waits, or is about to be started
+	case t.begun.IsZero(): // waits, or is about to be started
 		it.Number, it.State = wire.AcceptedNumber, orderly.Pending
 		return it, t.of == nil
 	}
 	it.Number, it.State = wire.Number(o.Run, t.number+1), orderly.Running
-	out, total := t.proc.Output()
-	if news := min(total-t.offset, piece, int64(len(out))); t.of == nil { // OUT-3
+	if t.proc != nil && t.of == nil { // OUT-3
+		out, total := t.proc.Output()
+		news := min(total-t.offset, piece, int64(len(out)))
 		it.Output, it.Offset, it.Total = out[int64(len(out))-news:], total-news, total
 	}
 	return it, true

@@ -42,19 +42,35 @@ func (a *Agent) check(m arrival) *outcome {
 	job, err := wire.Decode[wire.Job](m.run.Job)
 	_, garbled := errors.AsType[base64.CorruptInputError](err)
 	switch {
+	case garbled && job.File != nil:
+		return &outcome{State: orderly.Invalid, Code: orderly.FileContentInvalid}
 	case garbled:
 		return &outcome{State: orderly.Invalid, Code: orderly.CommandContentDecodeError} // SZ-3
 	case err != nil:
 		a.log.Error("a task makes no sense", "task", m.run.TaskKey, "error", err)
 		return &outcome{State: orderly.Error, Code: orderly.ExecutionException}
-	case !here.runs(job.Type): // CMD-2
-		return &outcome{State: orderly.Invalid, Code: orderly.CommandNotApplicable}
-	case orderly.CheckLauncher(job.Launcher) != nil:
-		return &outcome{State: orderly.Invalid, Code: orderly.InvalidCommandText}
-	case a.journal.Spool() > a.cfg.Spool:
-		return &outcome{State: orderly.Invalid, Code: orderly.ClientDiskFull}
 	}
-	return nil
+	code := unfit(&job)
+	if code == "" && a.journal.Spool() > a.cfg.Spool {
+		code = orderly.ClientDiskFull
+	}
+	if code == "" {
+		return nil
+	}
+	return &outcome{State: orderly.Invalid, Code: code}
+}
+
+// unfit is the code of what is wrong with a job in itself; "" is nothing.
+func unfit(job *wire.Job) orderly.ErrorCode {
+	switch {
+	case job.File != nil:
+		return unfitFile(job.File)
+	case !here.runs(job.Type): // CMD-2
+		return orderly.CommandNotApplicable
+	case orderly.CheckLauncher(job.Launcher) != nil:
+		return orderly.InvalidCommandText
+	}
+	return ""
 }
 
 // take takes up a task that runs once.
@@ -144,6 +160,19 @@ func (a *Agent) started(t *task, p *proc.Process, at time.Time) {
 		p.Stop()
 		return
 	}
+	a.tellLater(t)
+}
+
+// placing is called when nothing forbids to put the task's file in its place.
+func (a *Agent) placing(t *task, at time.Time) {
+	if !t.ended {
+		t.begun = at
+		a.tellLater(t)
+	}
+}
+
+// tellLater reports that a task runs, unless it is over within moments.
+func (a *Agent) tellLater(t *task) {
 	a.after(a.cfg.Times.Running, func() {
 		if !t.ended {
 			a.report(t)

@@ -71,6 +71,10 @@ func (j jobs) of(m *engine.Message) json.RawMessage {
 		return data
 	}
 	v := m.Of
+	if v.File != nil {
+		j[v] = fileJob(v)
+		return j[v]
+	}
 	job := wire.Job{
 		InvokeID: v.ID, CommandID: v.Command.ID, Type: v.Command.Type, Content: v.Command.Content, WorkingDir: v.Command.WorkingDir,
 		Username: v.Username, Timeout: v.Command.Timeout.Milliseconds(), Termination: v.Termination, Launcher: v.Command.Launcher,
@@ -85,4 +89,14 @@ func (j jobs) of(m *engine.Message) json.RawMessage {
 		j[v] = data
 	}
 	return data
+}
+
+// fileJob is the job of an invocation that sends a file, encoded. A content that cannot be read was refused when
+// it was sent; an agent refuses the empty one that stands for it here.
+func fileJob(v *orderly.Invocation) json.RawMessage {
+	f := v.File
+	content, _ := f.Bytes()
+	return wire.Encode(wire.Job{InvokeID: v.ID, Timeout: v.Command.Timeout.Milliseconds(), File: &wire.File{
+		Name: f.Name, Dir: f.Dir, Content: content, Mode: f.Mode, Owner: f.Owner, Group: f.Group, Overwrite: f.Overwrite,
+	}})
 }

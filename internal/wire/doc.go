@@ -37,6 +37,14 @@
 // Probe asks whether the link is alive and is answered by a Beat that says so. A link that beats and
 // holds its instance no longer is told Welcome with List: it says hello again.
 //
+// # Files
+//
+// A Job with a [File] puts that on the machine and runs nothing. It has no Type, so that an agent which knows of no
+// files refuses it like a script of an unknown type, as Invalid with CommandNotApplicable; no agent refuses a file
+// so for another reason. What can be known before anything is written is Invalid too, with a code that says it; a fault of
+// the writing is Failed with one. The end has no exit code and no output. A file is put in its place at once or not at
+// all, and not after Timeout.
+//
 // # Schedules
 //
 // A Run message with a [Plan] hands a schedule over, or with a higher version replaces what the agent

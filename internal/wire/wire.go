@@ -153,6 +153,18 @@ type Job struct {
 	Timeout     int64                   `json:"timeout"` // ms
 	Termination orderly.TerminationMode `json:"kill,omitempty"`
 	Launcher    string                  `json:"launcher,omitempty"` // command line that starts the script (LA-1)
+	File        *File                   `json:"file,omitempty"`     // what to put on the machine instead; of the others there are just InvokeID and Timeout then
+}
+
+// A File is one to put in its place: in the directory Dir, which is made when it is missing, under Name.
+type File struct {
+	Name      string `json:"name"`
+	Dir       string `json:"dir"`
+	Content   []byte `json:"content"`
+	Mode      string `json:"mode,omitempty"`  // 3 or 4 octal digits; "" for 0644
+	Owner     string `json:"owner,omitempty"` // "" for root
+	Group     string `json:"group,omitempty"` // "" for root
+	Overwrite bool   `json:"over,omitempty"`
 }
 
 // Run hands a task over.
