@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/orderly-run/orderly/internal/client"
 )
 
@@ -70,6 +68,30 @@ func (s *Session) follow(ctx context.Context, id string) (*client.Invocation, er
 	inv, err := s.api.WaitInvocation(ctx, id, func(inv *client.Invocation) { p.update(ctx, inv) })
 	p.screen.clear()
 	return inv, err
+}
+
+// meanwhile says on a terminal what is waited for, when do takes a while.
+func (s *Session) meanwhile(what string, do func() error) error {
+	if !s.Progress {
+		return do()
+	}
+	done, said := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(said)
+		timer := time.NewTimer(quiet)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			_, _ = fmt.Fprint(s.Err, what+" …")
+			<-done
+			_, _ = fmt.Fprint(s.Err, "\r\x1b[K")
+		case <-done:
+		}
+	}()
+	err := do()
+	close(done)
+	<-said
+	return err
 }
 
 // A standing is where an invocation stands.
@@ -231,24 +253,22 @@ func decimal(n float64) string {
 }
 
 // standing asks how many machines are in which state, for invocations that do not show all of theirs,
-// and which ones run when these are few.
+// and which ones run when these are few. It asks in the order in which machines go through the states:
+// one that goes on meanwhile is counted twice then, and none is taken for failed because it was missed.
 func (s *Session) standing(ctx context.Context, id string) (standing, error) {
-	states := []string{"", "Success", "Pending", "Scheduled", "Running", "Stopping"}
-	pages := make([]resultsPage, len(states))
-	g, gctx := errgroup.WithContext(ctx)
+	states := []string{"Pending", "Scheduled", "Running", "Stopping", "Success", ""}
+	n := make([]int, len(states))
 	for i, state := range states {
-		g.Go(func() (err error) {
-			pages[i], err = s.page(gctx, resultsRequest{InvokeId: id, InvocationStatus: state, PageNumber: 1, PageSize: 1})
-			return err
-		})
+		page, err := s.page(ctx, resultsRequest{InvokeId: id, InvocationStatus: state, PageNumber: 1, PageSize: 1})
+		if err != nil {
+			return standing{}, err
+		}
+		n[i] = page.TotalCount
 	}
-	if err := g.Wait(); err != nil {
-		return standing{}, err
-	}
-	n := func(i int) int { return pages[i].TotalCount }
-	live := n(2) + n(3) + n(4) + n(5)
-	at := standing{tally: tally{Succeeded: n(1), Failed: max(0, n(0)-n(1)-live), Running: n(4) + n(5), Live: live}}
-	if n(4) == 0 || n(4) > pageSize {
+	succeeded, total := n[4], n[5]
+	live := min(n[0]+n[1]+n[2]+n[3], total-succeeded)
+	at := standing{tally: tally{Succeeded: succeeded, Failed: total - succeeded - live, Running: min(n[2]+n[3], live), Live: live}}
+	if n[2] == 0 || n[2] > pageSize {
 		return at, nil
 	}
 	page, err := s.page(ctx, resultsRequest{InvokeId: id, InvocationStatus: "Running", PageNumber: 1, PageSize: pageSize})
@@ -290,5 +310,5 @@ func (p *pace) left(live int) (time.Duration, bool) {
 	if rate <= 0 || live == 0 {
 		return 0, false
 	}
-	return time.Duration(float64(live) / rate * float64(time.Second)).Round(time.Second), true
+	return max(time.Second, time.Duration(float64(live)/rate*float64(time.Second)).Round(time.Second)), true
 }

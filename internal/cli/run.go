@@ -130,7 +130,7 @@ func (s *Session) Run(ctx context.Context, r Run) error {
 	}
 	started := time.Now()
 	var made struct{ InvokeId string }
-	err = s.api.Call(ctx, action, q, &made)
+	err = s.meanwhile("starting it", func() error { return s.api.Call(ctx, action, q, &made) })
 	if ctx.Err() != nil {
 		return &Exit{Interrupted, errors.New("interrupted before the server answered: the command may have started\n  see whether it did: orderly invocation list")}
 	}
