@@ -85,7 +85,7 @@ func TestMessagesAreThePublishedOnes(t *testing.T) {
 }
 
 // A refusal is a request with its answer. In values, {linux}, {windows}, {command}, {plain},
-// {busy}, {task}, {schedule}, {over} and {activation} stand for IDs of things that exist.
+// {busy}, {task}, {file}, {schedule}, {over} and {activation} stand for IDs of things that exist.
 type refusal struct {
 	rule   string
 	action string
@@ -348,22 +348,23 @@ func (h *house) furnish() *strings.Replacer {
 	full := h.online()
 	call[struct{}](h, "TagResources", values{"ResourceType": "instance", "ResourceId.1": full}.with(many("Tag", 20, ".Key")...))
 	schedule := call[run](h, "InvokeCommand", values{"CommandId": command, "InstanceId.1": full, "Frequency": "rate(1h)"}).InvokeId
+	sent := call[run](h, "SendFile", file(linux)).InvokeId
 	over := call[run](h, "RunCommand", script(h.machine(orderly.Linux)).with("RepeatMode", "EveryReboot")).InvokeId
 	call[struct{}](h, "StopInvocation", values{"InvokeId": over})
 	list := call[instances](h, "DescribeManagedInstances", nil)
-	return strings.NewReplacer("{schedule}", schedule, "{over}", over, "{batch}", batch, "{unkept}", unkept, "{full}", full, "{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
+	return strings.NewReplacer("{file}", sent, "{schedule}", schedule, "{over}", over, "{batch}", batch, "{unkept}", unkept, "{full}", full, "{linux}", linux, "{windows}", windows, "{command}", command, "{plain}", plain,
 		"{busy}", busy, "{task}", task, "{activation}", list.Instances[0].ActivationId)
 }
 
 // inventory counts what there is.
 func (h *house) inventory() string {
 	var counts []int
-	for _, action := range []string{"DescribeCommands", "DescribeInvocations", "DescribeActivations", "DescribeManagedInstances"} {
+	for _, action := range []string{"DescribeCommands", "DescribeInvocations", "DescribeSendFileResults", "DescribeActivations", "DescribeManagedInstances"} {
 		counts = append(counts, call[struct{ TotalCount int }](h, action, nil).TotalCount)
 	}
 	h.wire.mu.Lock()
 	defer h.wire.mu.Unlock()
-	return fmt.Sprintf("%d commands, invocations, activations and instances, %d messages", counts, len(h.wire.sent))
+	return fmt.Sprintf("%d commands, invocations, files, activations and instances, %d messages", counts, len(h.wire.sent))
 }
 
 // Semantics 9: what may be had is counted.

@@ -21,6 +21,7 @@ var right = []struct {
 	{"CreateCommand", aCommand}, {"DescribeCommands", nil}, {"ModifyCommand", values{"CommandId": "{command}", "Name": "renamed"}},
 	{"RunCommand", aScript}, {"InvokeCommand", anInvoke}, {"StopInvocation", values{"InvokeId": "{task}"}}, {"ModifyInvocationAttribute", aModification},
 	{"DescribeInvocations", nil}, {"DescribeInvocationResults", nil}, {"DescribeLateResults", values{"InvokeId": "{task}"}},
+	{"SendFile", aFile}, {"DescribeSendFileResults", nil},
 	{"DescribeInstances", nil}, {"DescribeInstanceStatus", nil}, {"DescribeCloudAssistantStatus", nil}, {"DescribeRegions", nil},
 	{"TagResources", values{"ResourceType": "instance", "ResourceId.1": "{linux}", "Tag.1.Key": "k"}}, {"ListTagResources", values{"ResourceType": "instance", "ResourceId.1": "{linux}"}},
 	{"UntagResources", values{"ResourceType": "instance", "ResourceId.1": "{linux}", "TagKey.1": "k"}},
@@ -126,7 +127,7 @@ func (h *house) pageOf(action string, v values) counted {
 func TestRequiredParameters(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		for action, v := range map[string]values{
-			"CreateCommand": aCommand, "RunCommand": script("mi-1"), "InvokeCommand": {"CommandId": "c-1", "InstanceId.1": "mi-1"},
+			"CreateCommand": aCommand, "RunCommand": script("mi-1"), "InvokeCommand": {"CommandId": "c-1", "InstanceId.1": "mi-1"}, "SendFile": file("mi-1"),
 			"ModifyCommand": {"CommandId": "c-1"}, "DeleteCommand": {"CommandId": "c-1"}, "StopInvocation": {"InvokeId": "t-1"},
 			"DeleteActivation": {"ActivationId": "A"}, "DisableActivation": {"ActivationId": "A"},
 			"ModifyManagedInstance": {"InstanceId": "mi-1", "InstanceName": "web"}, "DeregisterManagedInstance": {"InstanceId": "mi-1"},

@@ -79,6 +79,9 @@ func (d *Dialect) actions() []rpc.Action {
 		rpc.Handle("DescribeInvocationResults", d.describeInvocationResults),
 		rpc.Handle("DescribeLateResults", d.describeLateResults),
 
+		rpc.Change("SendFile", d.sendFile),
+		rpc.Handle("DescribeSendFileResults", d.describeSendFileResults),
+
 		rpc.Change("TagResources", d.tagResources),
 		rpc.Change("UntagResources", d.untagResources),
 		rpc.Handle("ListTagResources", d.listTagResources),
@@ -103,8 +106,8 @@ func (d *Dialect) checkRegion(_ orderly.Caller, action string, params map[string
 
 // checkedLater names the parameters whose own rules refuse such text, with codes of their own.
 var checkedLater = map[string]bool{
-	"ClientToken": true, "CommandContent": true, "Description": true, "InstanceName": true, "Name": true, "NextToken": true,
-	"Parameters": true, "ResourceTag": true, "Tag": true, "TagKey": true, "WorkingDir": true,
+	"ClientToken": true, "CommandContent": true, "ContentType": true, "Description": true, "FileMode": true, "InstanceName": true, "Name": true,
+	"NextToken": true, "Parameters": true, "ResourceTag": true, "Tag": true, "TagKey": true, "TargetDir": true, "WorkingDir": true,
 }
 
 // cursor reads which page of a list is asked for; tokens go with the scope.

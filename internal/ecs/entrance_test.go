@@ -64,6 +64,7 @@ func post(h http.Handler, body string) *httptest.ResponseRecorder {
 // crowds are requests with more than there may be.
 func crowds() map[string]values {
 	v := map[string]values{
+		"SendFile/51":       aFile.with("Action", "SendFile").with(many("InstanceId", 51, "")...),
 		"StopInvocation/51": values{"Action": "StopInvocation", "InvokeId": "t-1"}.with(many("InstanceId", 51, "")...),
 	}
 	for _, n := range []int{101, 1000, 10_000, 19_900} {
@@ -90,7 +91,7 @@ func TestTooManyInstancesNeedNoDatabase(t *testing.T) {
 // ERR-1: whatever the request alone shows to be wrong is refused without a look at the database.
 func TestFormsNeedNoDatabase(t *testing.T) {
 	h := entrance(t)
-	for _, f := range []faulty{faultyNew(), faultyStored(), faultyStop(), faultyRead("DescribeInvocations", "IncludeOutput"), faultyRead("DescribeInvocationResults", "IncludeHistory")} {
+	for _, f := range []faulty{faultyNew(), faultyStored(), faultyFile(), faultyStop(), faultyRead("DescribeInvocations", "IncludeOutput"), faultyRead("DescribeInvocationResults", "IncludeHistory")} {
 		for _, one := range append(f.faults[atRequired], f.faults[atForm]...) {
 			v, _ := f.together(one, fault{})
 			for name, value := range v {

@@ -36,7 +36,7 @@ func TestFaultsOfOursAreNoDetails(t *testing.T) {
 			"DescribeInstances": nil, "DescribeInstanceStatus": nil, "DescribeCloudAssistantStatus": nil, "CreateActivation": nil,
 			"DescribeActivations": nil, "DisableActivation": {"ActivationId": "A"}, "DeleteActivation": {"ActivationId": "A"}, "DescribeManagedInstances": nil,
 			"RunCommand": script("mi-1"), "InvokeCommand": {"CommandId": "c-1", "InstanceId.1": "mi-1"}, "StopInvocation": {"InvokeId": "t-1"},
-			"DescribeInvocations": nil, "DescribeInvocationResults": nil,
+			"DescribeInvocations": nil, "DescribeInvocationResults": nil, "SendFile": file("mi-1"), "DescribeSendFileResults": nil,
 			"ModifyManagedInstance": {"InstanceId": "mi-1", "InstanceName": "web"}, "DeregisterManagedInstance": {"InstanceId": "mi-1"},
 		} {
 			h.refused(action, v, http.StatusInternalServerError, "InternalError.Dispatch")

@@ -53,7 +53,7 @@ func (h *house) goldenIn(name, format, action string, v values) {
 
 // changing finds what is different in every run: request and activation IDs, IDs by their kind,
 // activation codes, tokens, times.
-var changing = regexp.MustCompile(`[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|\b(c|t|mi)-hz0[0-9a-z]{12}\b|a-hz0[0-9A-Za-z+/]{32}|[0-9A-Za-z_-]{64}|20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+var changing = regexp.MustCompile(`[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|\b(c|t|f|mi)-hz0[0-9a-z]{12}\b|a-hz0[0-9A-Za-z+/]{32}|[0-9A-Za-z_-]{64}|20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
 // emptied finds an element without contents that was broken into two lines.
 var emptied = regexp.MustCompile(`(<\w+>)\n</`)

@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"strings"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/rpc"
@@ -44,6 +45,9 @@ type shownLateResult struct {
 
 func (d *Dialect) describeLateResults(ctx context.Context, c orderly.Caller, req describeLateResultsRequest) (describeLateResultsResponse, error) {
 	var resp describeLateResultsResponse
+	if strings.HasPrefix(req.InvokeId, orderly.FilePrefix+"-") {
+		c.Realm = orderly.FileRealm
+	}
 	f := store.LateFilter{Region: req.RegionId, InvokeID: req.InvokeId, Instance: req.InstanceId}
 	page, err := d.cursor(rpc.Paging{MaxResults: req.MaxResults, NextToken: req.NextToken}, rpc.Scope{Operation: "DescribeLateResults", Account: c.Account, Region: req.RegionId, Filter: f})
 	if err != nil {

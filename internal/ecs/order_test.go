@@ -198,7 +198,7 @@ func TestOrderOfChecks(t *testing.T) {
 	eachWith(t, used, func(t *testing.T, h *house) {
 		names := h.furnish()
 		before := h.inventory()
-		for _, f := range []faulty{faultyNew(), faultyStored(), faultyStop(), faultyRead("DescribeInvocations", "IncludeOutput"), faultyRead("DescribeInvocationResults", "IncludeHistory")} {
+		for _, f := range []faulty{faultyNew(), faultyStored(), faultyFile(), faultyStop(), faultyRead("DescribeInvocations", "IncludeOutput"), faultyRead("DescribeInvocationResults", "IncludeHistory")} {
 			f.anywhere()
 			for stage, list := range f.faults {
 				for _, one := range list {

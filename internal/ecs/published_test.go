@@ -13,7 +13,7 @@ import (
 // everyRefusal is all that TestRefusals asks for.
 func everyRefusal() []refusal {
 	return slices.Concat(regionRefusals, commandRefusals, runRefusals, describeRefusals, machineRefusals, pageRefusals,
-		modifyRefusals, changeRefusals, tagRefusals, instanceRefusals, sharedRefusals(), runExactRefusals())
+		modifyRefusals, changeRefusals, tagRefusals, instanceRefusals, sharedRefusals(), runExactRefusals(), fileRefusals)
 }
 
 var modifyRefusals = []refusal{
@@ -149,9 +149,10 @@ var (
 		"CreateCommand", "DescribeCommands", "ModifyCommand", "DeleteCommand", "TagResources", "UntagResources", "ListTagResources",
 		"DescribeInstances", "DescribeInstanceStatus", "DescribeCloudAssistantStatus", "CreateActivation", "DescribeActivations", "DisableActivation",
 		"DeleteActivation", "DescribeManagedInstances", "ModifyManagedInstance", "DeregisterManagedInstance", "ModifyInvocationAttribute",
+		"SendFile", "DescribeSendFileResults",
 	}
-	takeTags  = []string{"CreateCommand", "DescribeCommands", "CreateActivation", "DescribeActivations", "DescribeManagedInstances"}
-	makePages = []string{"DescribeCommands", "DescribeCloudAssistantStatus", "DescribeActivations", "DescribeManagedInstances", "DescribeInstances"}
+	takeTags  = []string{"CreateCommand", "SendFile", "DescribeSendFileResults", "DescribeCommands", "CreateActivation", "DescribeActivations", "DescribeManagedInstances"}
+	makePages = []string{"DescribeSendFileResults", "DescribeCommands", "DescribeCloudAssistantStatus", "DescribeActivations", "DescribeManagedInstances", "DescribeInstances"}
 )
 
 // sharedRefusals are those that many operations share: of regions, tags and pages.
@@ -163,9 +164,9 @@ func sharedRefusals() (list []refusal) {
 		}
 	}
 	for _, action := range takeTags {
-		v := values{}
-		if action == "CreateCommand" {
-			v = aCommand
+		v := map[string]values{"CreateCommand": aCommand, "SendFile": aFile}[action]
+		if v == nil {
+			v = values{}
 		}
 		list = append(list,
 			refusal{"TGT-5", action, v.with(many("Tag", 21, ".Key")...), 400, "NumberExceed.Tags"},
@@ -218,6 +219,8 @@ var published = map[string]string{
 	"ModifyInvocationAttribute": modifying,
 	"DescribeInvocations":       reading,
 	"DescribeInvocationResults": reading,
+	"SendFile":                  sending,
+	"DescribeSendFileResults":   base + tags + pages,
 	"DescribeInstances":         `400 InvalidTag.Mismatch, InvalidTagCount 404 InvalidStatus.NotFound, InvalidFilterKey.NotFound`,
 }
 

@@ -29,9 +29,12 @@ func tagsShown(tags []orderly.Tag) []shownTag {
 // is Base64 but in RunCommand (rules EN-1, EN-2).
 const plainText = "PlainText"
 
+// base64Text is the name of the other.
+const base64Text = "Base64"
+
 // isBase64 reports whether the content of RunCommand is said to be Base64: there, the default is
 // plain text, and the case does not matter (rule EN-2).
-func isBase64(encoding string) bool { return strings.EqualFold(encoding, "Base64") }
+func isBase64(encoding string) bool { return strings.EqualFold(encoding, base64Text) }
 
 // decodeBase64 reads a content that is said to be Base64 (rule SZ-3).
 func decodeBase64(content string) ([]byte, error) {
