@@ -66,8 +66,8 @@ func (p *play) refusedElsewhere() {
 	nobody := ecs.CreateDescribeCloudAssistantStatusRequest()
 	nobody.InstanceId = &[]string{"mi-hz0aaaaaaaaaaaa"}
 	refused(p, p.SDK.DescribeCloudAssistantStatus, nobody, 404, "InvalidInstance.NotFound")
-	later := ecs.CreateSendFileRequest() // an operation that we do not offer
-	refused(p, p.SDK.SendFile, later, 404, "InvalidAction.NotFound")
+	later := ecs.CreateStartTerminalSessionRequest() // an operation that we do not offer
+	refused(p, p.SDK.StartTerminalSession, later, 404, "InvalidAction.NotFound")
 }
 
 // Who has no key, or another's secret, gets nothing.

@@ -24,8 +24,8 @@ const (
 )
 
 var patterns = map[string]*regexp.Regexp{
-	anyTime:  regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`), // TM-1
-	anyID:    regexp.MustCompile(`^(c|t|mi)-[a-z]{2}0[0-9a-z]{12}$`),  // ID-1, ID-2
+	anyTime:  regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`),  // TM-1
+	anyID:    regexp.MustCompile(`^(c|t|f|mi)-[a-z]{2}0[0-9a-z]{12}$`), // ID-1, ID-2
 	anyValue: regexp.MustCompile(`.`),
 }
 
