@@ -26,7 +26,13 @@ func (db *DB) explainList(ctx context.Context, l list, p Page) (string, error) {
 		return "", err
 	}
 	q, args := l.walk(&db.dialect, s.page(p))
-	return db.explain(ctx, q, args...)
+	rows, err := db.explain(ctx, q, args...)
+	if err != nil {
+		return "", err
+	}
+	q, args = l.count(&db.dialect, span{above: max(1, s.top), limit: maxCount})
+	fresh, err := db.explain(ctx, q, args...)
+	return rows + "\n\ncount of newer rows:\n" + fresh, err
 }
 
 // ExplainDue tells how the database finds what is due: an invocation, and tasks of it.

@@ -181,7 +181,14 @@ func (l *list) rows(d *dialect, need int) string {
 
 // tally counts the rows in a span, of which skip is not looked at.
 func (db *DB) tally(ctx context.Context, l list, s span) (n int, err error) {
+	q, args := l.count(&db.dialect, s)
+	return n, db.lists.QueryRowContext(ctx, q, args...).Scan(&n)
+}
+
+// count writes the query for how many rows are in a span. They are walked in order, so that few rows at the
+// start of a long list are found by its index: a database that need not keep to the order may read the whole
+// table for them.
+func (l *list) count(d *dialect, s span) (q string, args []any) {
 	b := l.within(s)
-	q := "select count(*) from (" + b.rows(&db.dialect, s.limit) + fmt.Sprintf(" limit %d) w", s.limit)
-	return n, db.lists.QueryRowContext(ctx, q, b.args...).Scan(&n)
+	return "select count(*) from (" + b.rows(d, s.limit) + fmt.Sprintf(" order by 1 desc limit %d) w", s.limit), b.args
 }
