@@ -67,8 +67,8 @@ type whereabouts struct {
 const whereaboutsFile = "server.json"
 
 // complete finds what no flag gave.
-func (a *access) complete(c *cobra.Command) error {
-	if err := a.gather(c); err != nil {
+func (a *access) complete() error {
+	if err := a.gather(); err != nil {
 		return err
 	}
 	if a.Endpoint == "" {
@@ -81,7 +81,7 @@ func (a *access) complete(c *cobra.Command) error {
 }
 
 // gather takes what flags, variables and the profile say.
-func (a *access) gather(c *cobra.Command) error {
+func (a *access) gather() error {
 	a.from = map[string]string{}
 	for name, value := range a.settings() {
 		if *value != "" {
@@ -171,8 +171,8 @@ func readLocal(path string, v any) error {
 }
 
 // session is the use of the command line by c, with this access.
-func (a *access) session(c *cobra.Command) (*cli.Session, error) {
-	if err := a.complete(c); err != nil {
+func (a *access) session() (*cli.Session, error) {
+	if err := a.complete(); err != nil {
 		return nil, err
 	}
 	return open(a.Access)
@@ -226,7 +226,7 @@ func (v *view) does(c *cobra.Command, do func(c *cobra.Command, s *cli.Session, 
 	v.flags(c)
 	c.Long += accessHelp
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := v.session(c)
+		s, err := v.session()
 		if err != nil {
 			return err
 		}

@@ -39,8 +39,8 @@ func profileNames(*cobra.Command, []string, string) ([]cobra.Completion, cobra.S
 
 // names completes with what the server knows. Whatever is wrong, the shell just has nothing to offer.
 func (a *access) names(ask func(*cli.Session, context.Context) ([]string, error)) completer {
-	return func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		s, err := a.session(c)
+	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		s, err := a.session()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

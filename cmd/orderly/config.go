@@ -224,8 +224,8 @@ func configShowCommand() *cobra.Command {
 		Use: "show", Short: "Show what a call would use, and where each setting is from", Args: cobra.NoArgs,
 		Long: `Show prints what any other command would call with the same flags and variables: each setting and where
 it is from. The secret is not shown, only whether there is one.`,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := v.gather(c); err != nil {
+		RunE: func(*cobra.Command, []string) error {
+			if err := v.gather(); err != nil {
 				return err
 			}
 			if v.Endpoint == "" {

@@ -56,7 +56,7 @@ func root() *cobra.Command {
 	})
 	for group, commands := range map[string][]*cobra.Command{
 		"use": {
-			runCommand(), resultsCommand(), stopCommand(), logsCommand(), invocationCommand(), commandCommand(), scheduleCommand(), instanceCommand(), apiCommand(),
+			runCommand(), resultsCommand(), stopCommand(), logsCommand(), invocationCommand(), commandCommand(), scheduleCommand(), instanceCommand(), fileCommand(), apiCommand(),
 		},
 		"serve": {
 			serverCommand(), demoCommand(), simCommand(), keyCommand(), activationCommand(), configCommand(),

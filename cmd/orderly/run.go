@@ -17,7 +17,6 @@ type running struct {
 	view
 	cli.Run
 	parameters []string
-	json       bool
 }
 
 // flags adds the flags for how it is run and shown.

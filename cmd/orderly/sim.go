@@ -37,7 +37,7 @@ is printed when all are connected. The machines stay registered afterwards: use 
   orderly sim --agents 100 --delay 2s --output 4096 --fail 5`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := s.complete(c); err != nil {
+			if err := s.complete(); err != nil {
 				return err
 			}
 			s.out = c.OutOrStdout()

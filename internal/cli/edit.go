@@ -106,7 +106,7 @@ func (s *Session) inEditor(ctx context.Context, text, editor string) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // what stays is one file of a temporary directory
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err

@@ -36,6 +36,8 @@ var hints = map[string]string{
 	"InvalidOperation.CommandInUse":              "wait for its end or stop it: orderly invocation list --command shows where it runs",
 	"CmdCount.ExceedQuota":                       "delete commands that nobody needs (orderly command delete), or let the operator raise --max-commands",
 	"CmdContent.ExceedLimit":                     "a script may have 18 KB: have it fetch what is larger",
+	"FileSize.ExceedLimit":                       "a file may have 24 KB: have a script fetch what is larger",
+	"FileTargetDir.Invalid":                      "write the whole path on the machines, such as /etc/motd, or /etc/ for the same name there",
 	"ActivationCount.ExceedLimit":                "disable codes that nobody needs: orderly activation list, orderly activation disable",
 	"ActivationTTL.ExceedLimit":                  "ask for fewer hours, or let the operator raise --max-activation-hours",
 	"ActivationLimitation.Invalid":               "ask for fewer machines, or let the operator raise --max-activation-uses",
