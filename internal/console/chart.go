@@ -65,7 +65,7 @@ func presence(list []store.Census, since time.Duration) chart {
 		c.Top, low = max(c.Top, x.Machines, x.Online), min(low, x.Online)
 	}
 	c.Paths = []curve{steps("all", at, machines, c.Top), steps("on", at, online, c.Top)}
-	c.From, c.To = "since "+list[0].At.UTC().Format("Jan 2, 15:04"), "now"
+	c.From, c.To = end.Add(-since).UTC().Format("2 Jan, 15:04"), "now"
 	c.Label = fmt.Sprintf("Machines online over the last %s: between %d and %d, now %d of %d", took(since), low, peak(online), online[len(online)-1], machines[len(machines)-1])
 	return c
 }

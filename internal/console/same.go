@@ -140,6 +140,11 @@ func (c *Console) sameRun(region string, f runForm) []line {
 	for _, p := range f.Values {
 		verb = append(verb, "--parameter", p.Name+"="+p.Value)
 	}
+	values := ""
+	if q, err := f.request(region); err == nil && q.Parameters != "" {
+		values = q.Parameters
+		where = append([]string{"EnableParameter=true"}, where...)
+	}
 	content := "…"
 	if f.Content != "" && len(f.Content) < 200 {
 		content = f.Content
@@ -148,5 +153,5 @@ func (c *Console) sameRun(region string, f runForm) []line {
 	if mode == orderly.Once {
 		mode = ""
 	}
-	return same(region, verb, "RunCommand", append([]string{"Type=" + f.Type, "CommandContent=" + content, "RepeatMode=" + string(mode), "Frequency=" + frequency}, where...)...)
+	return same(region, verb, "RunCommand", append([]string{"Type=" + f.Type, "CommandContent=" + content, "RepeatMode=" + string(mode), "Frequency=" + frequency, "Parameters=" + values}, where...)...)
 }
