@@ -17,7 +17,7 @@ RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
 # hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
 export ORDERLY_REQUIRE_POSTGRES := 1
 
-.PHONY: build test check conformance bench bench-describes fuzz fmt states error-codes prepare lint race docs vulncheck
+.PHONY: build test check conformance bench bench-describes soak fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped
 build:
@@ -46,6 +46,11 @@ bench:
 ## bench-describes: what reading costs in a large database, beside a small one; half an hour, 6 GB of disk
 bench-describes: prepare
 	hack/with-postgres go run ./hack/bench-describes $(BENCH_FLAGS)
+
+## soak: SOAK commands through one agent, and 10 000 that waited; a quarter of an hour
+SOAK ?= 100000
+soak:
+	ORDERLY_SOAK=$(SOAK) go test -count=1 -timeout 3h -v -run '^(TestSoak|TestManyTasksAfterALongAbsence)$$' ./internal/agent
 
 ## fuzz: every fuzz target for FUZZTIME
 fuzz:

@@ -74,7 +74,7 @@ var Transitions = []Transition{
 	{"T7", Scheduled, Start, Running, "an occurrence starts"},
 	{"T8", Running, Succeed, Success, "the process ends with exit code 0"},
 	{"T9", Running, Fail, Failed, "the process ends with another exit code"},
-	{"T10", Running, TimeOut, Timeout, "the time limit is over; the process is killed"},
+	{"T10", Running, TimeOut, Timeout, "the time limit is over; the process is ended"},
 	{"T11", Running, Break, Error, "it could not start, was interrupted, or nobody knows its outcome"},
 	{"T11", Pending, Break, Error, "handed over, and nobody knows its outcome"},
 	{"T12", Pending, Cancel, Cancelled, "stopped before it was handed to an agent"},

@@ -1,7 +1,9 @@
 // Command orderly-agent is what runs on each machine of a fleet.
 //
 //	orderly-agent register --server URL --activation-id ID --activation-code CODE [--ca-fingerprint F] [--name NAME] [--data DIR] [--force]
-//	orderly-agent run [--data DIR] [--at-once N] [--spool BYTES] [--power-off-command C] [--reboot-command C]
+//	orderly-agent run [--data DIR] [--at-once N] [--reserved N] [--spool BYTES] [--kill-grace DURATION]
+//	                  [--log-level LEVEL] [--log-file FILE] [--log-size BYTES]
+//	                  [--power-off-command C] [--reboot-command C]
 //	orderly-agent version
 //
 // Each flag can be given as a variable of the environment too, in capitals behind ORDERLY_AGENT_: a code in
@@ -12,8 +14,8 @@
 // server refuses the registration, with 3 when running again will not help (deregistered, copied to
 // another machine, or too old for the server), and with 1 on any other failure.
 //
-// On SIGTERM running commands are killed and reported as Error/ClientRestarted: a service manager
-// should signal this process only, and give it ten seconds.
+// On SIGTERM running commands are ended, in at most two and a half seconds, and reported as
+// Error/ClientRestarted: a service manager should signal this process only, and give it ten seconds.
 package main
 
 import (
@@ -42,7 +44,8 @@ const (
 const usage = `Usage:
   orderly-agent register --server URL --activation-id ID --activation-code CODE
                          [--ca-fingerprint F] [--name NAME] [--data DIR] [--force]
-  orderly-agent run      [--data DIR] [--at-once N] [--spool BYTES]
+  orderly-agent run      [--data DIR] [--at-once N] [--reserved N] [--spool BYTES] [--kill-grace DURATION]
+                         [--log-level LEVEL] [--log-file FILE] [--log-size BYTES]
                          [--power-off-command C] [--reboot-command C]
   orderly-agent version
 

@@ -4,11 +4,15 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
+
+	"github.com/orderly-run/orderly/internal/proc"
 )
 
 // Why Run ends without being told to. Nothing but what the message says helps.
@@ -26,6 +30,10 @@ type Config struct {
 	Times   Times  // DefaultTimes
 	Boot    string // ID of the machine's boot; "" asks the system
 
+	// Reserved is how many of AtOnce only commands may have whose time limit is a minute at most; a quarter.
+	// Below 0 is none.
+	Reserved int
+
 	Power Power // what exit codes may ask for (EXI-2); nothing
 
 	// Uptime is how long ago that boot was when New is called; 0 asks the system.
@@ -38,9 +46,11 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Version = cmp.Or(c.Version, "dev")
 	c.AtOnce = cmp.Or(c.AtOnce, 64)
+	c.Reserved = max(cmp.Or(c.Reserved, c.AtOnce/4), 0)
 	c.Spool = cmp.Or(c.Spool, 64<<20)
 	c.Times = cmp.Or(c.Times, DefaultTimes)
 	c.Times.Clock = cmp.Or(c.Times.Clock, DefaultTimes.Clock)
+	c.Times.Grace = min(c.Times.Grace, MaxGrace)
 	c.Root = cmp.Or(c.Root, "/")
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
@@ -54,15 +64,18 @@ type Agent struct {
 	identity Identity
 	boot     string
 	made     time.Time
+	zone     zone
 	link     string // names this process to the server
 	journal  *Journal
+	groups   *proc.Cgroups // nil where there are none
 
 	events chan func()
 	over   chan struct{} // closed when nobody takes events any more
 
 	tasks   map[Occurrence]*task
-	waiting []Occurrence
+	waiting queue
 	active  map[Occurrence]*task // a goroutine of execute has it
+	long    int                  // how many of them are not brief
 	acked   memory
 	early   []arrival // what came before the first welcome
 	live    bool      // a look at the running commands' output is due
@@ -96,6 +109,7 @@ func New(c Config) (*Agent, error) {
 	}
 	return &Agent{
 		cfg: c, log: c.Log.With("instance", id.Instance), identity: id, boot: boot, made: time.Now(), link: rand.Text(),
+		zone:   newZone(c.Root),
 		events: make(chan func()), over: make(chan struct{}),
 		tasks: map[Occurrence]*task{}, active: map[Occurrence]*task{},
 		reports: reports{queued: map[Occurrence]bool{}},
@@ -121,6 +135,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.clearWork(); err != nil {
 		return err
 	}
+	a.openCgroups()
+	defer a.groups.Wait()
 	a.takeOver()
 	defer close(a.over)
 	a.connect()
@@ -149,6 +165,17 @@ func (a *Agent) openJournal(ctx context.Context) (*Journal, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+// openCgroups finds out whether commands can have control groups of their own.
+func (a *Agent) openCgroups() {
+	dir := sha256.Sum256([]byte(a.cfg.Dir))
+	groups, err := proc.OpenCgroups("orderly-" + hex.EncodeToString(dir[:6]) + "-")
+	if err != nil {
+		a.log.Info("commands have no control groups: their descendants are looked for in the list of processes", "reason", err)
+		return
+	}
+	a.groups = groups
 }
 
 // serve handles events until it is told to quit and all that runs has ended.

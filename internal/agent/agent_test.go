@@ -283,7 +283,7 @@ func TestTimeLimitKills(t *testing.T) { // T10, TERM-1
 // HND-5: never started, killed, ended: each has its answer.
 func TestStop(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.start(func(c *agent.Config) { c.Times.Running = time.Second }) // no report of a fast command but its end, on a busy machine too
 	t.Run("before it came", func(t *testing.T) {
 		w.set(func() { w.silent = true })
 		k := key(1)
@@ -301,7 +301,7 @@ func TestStop(t *testing.T) {
 	})
 	t.Run("while it runs", func(t *testing.T) { // T16
 		k := w.run(2, "echo so far; exec sleep 100")
-		w.state(k, orderly.Running)
+		w.until("output", func() bool { return strings.Contains(string(outputs(w, k)), "so far\n") })
 		w.send(wire.ToAgent{Stop: w.ref(k)})
 		if s := w.end(k); s.State != orderly.Terminated || s.Code != "" || *s.ExitCode != 137 || string(s.Output) != "so far\n" {
 			t.Errorf("%+v, want Terminated", s)
@@ -528,7 +528,7 @@ func TestLeavingEndsCommands(t *testing.T) {
 	a := w.start(func(c *agent.Config) { c.AtOnce = 1 })
 	k := w.run(1, "echo so far; exec sleep 100")
 	waits := w.run(2, "true")
-	w.state(k, orderly.Running)
+	w.until("output", func() bool { return string(outputs(w, k)) == "so far\n" })
 	w.state(waits, orderly.Pending)
 	must(t, a.stop())
 	if s := w.end(k); s.State != orderly.Error || s.Code != orderly.ClientRestarted || string(s.Output) != "so far\n" || s.ExitCode != nil {
@@ -565,7 +565,7 @@ func TestFullSpool(t *testing.T) {
 	must(t, a.stop())
 
 	w.set(func() { w.silent = true })
-	w.start(func(c *agent.Config) { c.Spool = 10 })
+	w.start(func(c *agent.Config) { c.Spool, c.Times.Running = 10, time.Minute })
 	w.end(w.run(10, "true"))
 	refused := w.run(11, ": > "+w.dir+"/ran")
 	w.set(func() { w.silent = false })
@@ -644,3 +644,40 @@ func alive(pid int) bool {
 
 // killPID ends a process that a test has left behind.
 func killPID(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
+
+// A server that knows of parts gets a long list in parts, each of which says between which tasks it is whole.
+func TestListComesInParts(t *testing.T) {
+	w := newWorld(t)
+	j := open(t, filepath.Join(w.dir, "journal"), boot)
+	var want []orderly.TaskKey
+	for seq := range int64(7) {
+		must(t, j.Ended(occ(seq), wire.Encode(struct{ State orderly.State }{orderly.Success})))
+		want = append(want, key(seq))
+	}
+	must(t, j.Close())
+	w.set(func() { w.silent, w.welcome.Tasks, w.welcome.Part = true, true, 3 })
+	w.start()
+	w.until("reports, which follow the welcome", func() bool { return len(w.reports) > 0 })
+	w.set(func() {
+		parts := map[orderly.TaskKey]wire.Hello{} // by what they are behind; each may be told again
+		for _, h := range w.hellos {
+			if h.Digest != wire.Digest(want) || len(h.Tasks) > 3 {
+				t.Errorf("hello = %+v, want at most 3 tasks", h)
+			}
+			switch {
+			case !h.Listed:
+			case h.After == nil:
+				parts[orderly.TaskKey{}] = h
+			default:
+				parts[*h.After] = h
+			}
+		}
+		var got []orderly.TaskKey
+		for at := new(orderly.TaskKey); at != nil && len(got) <= len(want); at = parts[*at].Upto {
+			got = append(got, parts[*at].Tasks...)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("listed (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -19,38 +19,42 @@ import (
 )
 
 // build makes the real program, once for all tests.
-var build = sync.OnceValues(func() (string, error) {
+var build = sync.OnceValues(func() (string, error) { return buildProgram() })
+
+// buildProgram makes the program as it is shipped, but for flags.
+func buildProgram(flags ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "orderly-agent-test-")
 	if err != nil {
 		return "", err
 	}
+	built = append(built, dir)
 	path := filepath.Join(dir, "orderly-agent")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/orderly-run/orderly/cmd/orderly-agent")
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags...)
+	cmd := exec.Command("go", append(args, "github.com/orderly-run/orderly/cmd/orderly-agent")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
-	built = dir
 	return path, err
-})
+}
 
-var built string // where build put it
+var built []string // where buildProgram put what it made
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built)
+	for _, dir := range built {
+		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
 
 // program starts the real program.
-func (w *world) program() *exec.Cmd {
+func (w *world) program(flags ...string) *exec.Cmd {
 	w.t.Helper()
 	path, err := build()
 	must(w.t, err)
-	cmd := exec.Command(path, "run", "--data", w.dir, "--time-scale", "20")
+	cmd := exec.Command(path, append([]string{"run", "--data", w.dir, "--time-scale", "20"}, flags...)...)
 	cmd.Stderr = w.t.Output()
 	w.set(func() { w.hellos = nil }) // those of links that are gone
 	must(w.t, cmd.Start())
@@ -90,13 +94,6 @@ func TestKilledAgentKillsWhatItLeft(t *testing.T) { // HND-6
 	if got, err := os.ReadFile(log); err != nil || string(got) != "start\n" {
 		t.Errorf("starts: %q, %v; want one", got, err)
 	}
-}
-
-func outputs(w *world, k orderly.TaskKey) (all []byte) {
-	for _, s := range w.snapshots(k) {
-		all = append(all, s.Output...)
-	}
-	return all
 }
 
 // Promise 2 and 3: whenever the agent is killed, a task starts at most once, and its end arrives.
@@ -210,12 +207,19 @@ func TestFullDisk(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(w.dir, "identity.json"))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(small, "identity.json"), data, 0o600))
-	a := w.start(func(c *agent.Config) { c.Dir = small })
+	a := w.start(func(c *agent.Config) { c.Dir, c.Times.Running = small, time.Minute })
 	w.end(w.run(1, "true"))
+	gate := filepath.Join(w.dir, "gate")
+	owed := w.run(4, "echo owed; : > "+gate+".begun; while ! [ -e "+gate+" ]; do sleep 0.01; done", inTree)
+	w.until("it runs", func() bool { return exists(gate + ".begun") })
 	fill(t, filepath.Join(small, "ballast"))
 	k := w.run(2, "echo > "+w.dir+"/ran"+strings.Repeat("#", 8<<10))
 	if s := w.end(k); s.State != orderly.Invalid || s.Code != orderly.ClientDiskFull || exists(w.dir+"/ran") {
 		t.Errorf("%+v, want Invalid/ClientDiskFull; ran: %v", s, exists(w.dir+"/ran"))
+	}
+	must(t, os.WriteFile(gate, nil, 0o600))
+	if s := w.end(owed); s.State != orderly.Success || string(s.Output) != "owed\n" {
+		t.Errorf("what ran: %+v, want its end to be told", s)
 	}
 	must(t, os.Remove(filepath.Join(small, "ballast")))
 	if s := w.end(w.run(3, "true")); s.State != orderly.Success {

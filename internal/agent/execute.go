@@ -34,11 +34,14 @@ func (a *Agent) execute(t *task, data []byte) {
 		return
 	}
 	at := time.Now()
+	crashAt("after launch")
 	if err := a.journal.Started(t.key, Process{PID: p.PID(), StartTime: p.StartTime(), At: at}); err != nil {
 		a.log.Warn("a start cannot be recorded", "task", t.key, "error", err) // its mark tells as well
 	}
+	crashAt("after started")
 	a.post(func() { a.started(t, p, at) })
 	r := run{Result: p.Wait()}
+	crashAt("after exit")
 	clean()
 	if r.Err != nil {
 		a.log.Error("a process is not under control", "task", t.key, "pid", p.PID(), "error", r.Err)
@@ -63,8 +66,9 @@ func (a *Agent) launch(o Occurrence, data []byte) (p *proc.Process, clean func()
 		}
 	}
 	if err == nil {
+		crashAt("before launch")
 		spec := process(&job, script)
-		spec.Mark = a.mark(o)
+		spec.Mark, spec.Grace, spec.Cgroups = a.mark(o), a.cfg.Times.Grace, a.groups
 		p, err = proc.Start(spec)
 	}
 	if err != nil {

@@ -1,8 +1,11 @@
 package agent
 
 import (
+	"runtime"
+	"slices"
 	"time"
 
+	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
@@ -14,7 +17,8 @@ func (a *Agent) hello(c *connection) {
 		Version: wire.Version, Agent: a.cfg.Version, Digest: wire.Digest(keys),
 	}
 	if a.uplink.listed {
-		m.Tasks, m.Listed = keys, true
+		m.Listed = true
+		m.Tasks, m.After, m.Upto = a.uplink.list(keys)
 	}
 	a.publish(wire.KindHello, m)
 	a.uplink.hellos++
@@ -26,6 +30,26 @@ func (a *Agent) hello(c *connection) {
 	})
 }
 
+// list is the part of the keys that is to be told next.
+func (u *uplink) list(keys []orderly.TaskKey) (part []orderly.TaskKey, after, upto *orderly.TaskKey) {
+	if u.part <= 0 {
+		return keys, nil, nil
+	}
+	slices.SortFunc(keys, orderly.TaskKey.Compare)
+	from := 0
+	if u.after != nil {
+		from, _ = slices.BinarySearchFunc(keys, *u.after, orderly.TaskKey.Compare)
+		for from < len(keys) && keys[from] == *u.after {
+			from++
+		}
+	}
+	if part = keys[from:]; len(part) <= u.part {
+		return part, u.after, nil
+	}
+	part = part[:u.part]
+	return part, u.after, &part[len(part)-1]
+}
+
 // welcomed is called when the server knows this link, or wants to know more.
 func (a *Agent) welcomed(w *wire.Welcome) {
 	u := &a.uplink
@@ -35,11 +59,11 @@ func (a *Agent) welcomed(w *wire.Welcome) {
 	u.heartbeat = milliseconds(w.Heartbeat)
 	u.window.Store(int64(milliseconds(w.Window)))
 	if w.Tasks {
-		u.listed, u.hellos = true, 0
+		u.listed, u.hellos, u.part, u.after = true, 0, min(w.Part, wire.MaxListed), w.After
 		a.hello(u.conn)
 		return
 	}
-	u.listed, u.hellos = false, 0
+	u.listed, u.hellos, u.after = false, 0, nil
 	if !u.welcome {
 		a.log.Info("welcome")
 	}
@@ -77,6 +101,7 @@ func (a *Agent) dismissed(reason string) {
 
 // beat gives a sign of life, asked for or not.
 func (a *Agent) beat(probed bool) {
+	a.log.Debug("beat", "tasks", len(a.tasks), "running", len(a.active), "goroutines", runtime.NumGoroutine())
 	a.publish(wire.KindBeat, wire.Beat{Link: a.link, Probed: probed})
 }
 

@@ -79,6 +79,7 @@ type Journal struct {
 	clock       int64 // orders entries
 	live        int64 // bytes that a compaction would keep, about
 	spool       int64 // bytes of reports
+	jobs        int64 // bytes of jobs and schedules
 	broken      error // set when the file's end is in an unknown state
 	buf         []byte
 }
@@ -263,6 +264,13 @@ func (j *Journal) Spool() int64 {
 	return j.spool
 }
 
+// Jobs is how many bytes the jobs take that wait or run, and the schedules.
+func (j *Journal) Jobs() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.jobs
+}
+
 // Shrink takes the output from reports, the oldest first and each once, until the spool is not
 // above limit or no output is left. strip returns a report without its output. Shrink returns how
 // many reports it changed; that the spool is still above limit is no error.
@@ -342,6 +350,7 @@ func (j *Journal) insert(e *entry) {
 	j.tasks[e.Key] = e
 	j.live += e.cost()
 	j.spool += e.report.len
+	j.jobs += e.job.len
 	if e.Key.Run > 0 {
 		j.runs++
 	}
@@ -356,6 +365,7 @@ func (j *Journal) remove(o Occurrence) {
 	delete(j.tasks, o)
 	j.live -= e.cost()
 	j.spool -= e.report.len
+	j.jobs -= e.job.len
 	if o.Run > 0 {
 		j.runs--
 	}

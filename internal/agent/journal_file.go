@@ -203,7 +203,7 @@ func (j *Journal) open() error {
 func (j *Journal) begin() error {
 	j.incarnation = rand.Text()
 	clear(j.tasks)
-	j.live, j.spool, j.runs = 0, 0, 0
+	j.live, j.spool, j.jobs, j.runs = 0, 0, 0, 0
 	return j.rewrite()
 }
 

@@ -35,6 +35,8 @@ func (a *Agent) receive(m *wire.ToAgent, at time.Time) {
 		a.acknowledged(m.Ack)
 	case m.Probe:
 		a.beat(true)
+	default:
+		a.log.Warn("a message says nothing that this version knows")
 	}
 }
 

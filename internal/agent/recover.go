@@ -16,6 +16,9 @@ func (a *Agent) takeOver() {
 	known := a.journal.Tasks()
 	a.clearPlacements(known)
 	a.killLeft(known)
+	if err := a.groups.Sweep(); err != nil {
+		a.log.Warn("an old control group cannot be removed", "error", err)
+	}
 	for _, j := range known {
 		t := a.add(j.Key)
 		t.stopped, t.ended = j.Stopped, j.Phase == Ended
@@ -32,7 +35,7 @@ func (a *Agent) takeOver() {
 		}
 	}
 	if len(known) > 0 {
-		a.log.Info("took over", "tasks", len(known), "to_run", len(a.waiting))
+		a.log.Info("took over", "tasks", len(known), "to_run", a.waiting.len())
 	}
 }
 
@@ -79,10 +82,17 @@ func (a *Agent) adopt(t *task, j Task) {
 	case j.Rebooted:
 		a.end(t, outcome{State: orderly.Error, Code: orderly.InstanceRestarted, begun: j.Process.At})
 	case j.Phase == Got:
-		a.waiting = append(a.waiting, j.Key)
+		a.queue(t)
 	default:
 		a.end(t, outcome{State: orderly.Error, Code: orderly.ClientRestarted, begun: j.Process.At})
 	}
+}
+
+// queue has a task wait whose job is in the journal.
+func (a *Agent) queue(t *task) {
+	job, err := a.job(t.key)
+	t.brief = err == nil && brief(job) // start will find the error too
+	a.waiting.push(t)
 }
 
 // adoptRun gives a run back to its schedule.
@@ -136,14 +146,14 @@ func (a *Agent) kill(t Task) {
 			return
 		}
 	}
-	tree := true
+	r := proc.Recorded{PID: pid, StartTime: started, Mark: a.mark(t.Key), KillTree: true, Cgroups: a.groups}
 	if data, err := a.job(t.Key); err == nil {
 		if job, err := wire.Decode[wire.Job](data); err == nil {
-			tree = job.Termination == orderly.KillProcessTree
+			r.KillTree = job.Termination == orderly.KillProcessTree
 		}
 	}
 	a.log.Warn("killing what was left running", "task", t.Key, "pid", pid)
-	if err := proc.KillRecorded(pid, started, tree); err != nil {
+	if err := proc.KillRecorded(r); err != nil {
 		a.log.Error("a process is left running", "task", t.Key, "pid", pid, "error", err)
 	}
 }

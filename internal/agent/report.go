@@ -178,6 +178,7 @@ func (a *Agent) transmit() {
 		m.Snapshots = append(m.Snapshots, it.Snapshot)
 	}
 	a.publish(wire.KindReport, m)
+	a.published(f, now)
 	f.stop()
 	f.timer = a.after(a.cfg.Times.Report.pause(f.tries), func() {
 		if a.reports.flight == f && a.uplink.welcome {
@@ -185,6 +186,16 @@ func (a *Agent) transmit() {
 		}
 	})
 	f.tries++
+}
+
+// published is called when a message with reports was sent.
+func (a *Agent) published(f *flight, now time.Time) {
+	for _, it := range f.items {
+		if it.end {
+			crashAt("after report")
+			a.log.Debug("told the end", "task", it.of, "after", now.Sub(it.over))
+		}
+	}
 }
 
 func (f *flight) stop() {
@@ -238,6 +249,7 @@ func (a *Agent) forget(o, told Occurrence) {
 	if t == nil {
 		return
 	}
+	crashAt("before acked")
 	if err := a.journal.Acked(o); err != nil {
 		a.log.Error("an acknowledgement cannot be recorded", "task", o, "error", err)
 		if t := a.tasks[told]; t != nil {
@@ -245,6 +257,7 @@ func (a *Agent) forget(o, told Occurrence) {
 		}
 		return
 	}
+	crashAt("after acked")
 	delete(a.tasks, o)
 	if o.Run > 0 {
 		return

@@ -229,7 +229,7 @@ func (a *Agent) next(p *plan) (time.Time, bool) {
 	if ahead := p.fired.Sub(after); ahead > 0 && ahead <= a.cfg.Times.Clock {
 		after = p.fired
 	}
-	next, ok := p.expr.Next(after, p.created.Round(0), time.Local)
+	next, ok := p.expr.Next(after, p.created.Round(0), a.zone.now())
 	if p.expr.Kind() == schedule.At && next.Equal(p.fired) {
 		return time.Time{}, false
 	}
@@ -243,15 +243,15 @@ func (a *Agent) occur(t *task) {
 	case p.run != nil || t.ended || t.stopped || a.leaving || a.uplink.rival:
 		return
 	case !p.recurs():
-		a.waiting = append(a.waiting, t.key)
-	case a.journal.Spool() > a.cfg.Spool:
+		a.queue(t)
+	case a.journal.Spool() > a.cfg.Spool: // its job is there already
 		a.log.Error("a run is left out, as too many reports wait", "task", t.key.TaskKey)
 		return
 	default:
 		p.runs++
 		p.run = a.add(Occurrence{t.key.TaskKey, p.runs})
 		p.run.of = t
-		a.waiting = append(a.waiting, p.run.key)
+		a.queue(p.run)
 	}
 	a.startWaiting()
 }
@@ -280,7 +280,7 @@ func (a *Agent) close(t, run *task) bool {
 func (a *Agent) retire(p *plan) {
 	p.rest()
 	if p.run != nil && !p.run.running {
-		a.unwait(p.run.key)
+		a.waiting.remove(p.run)
 		delete(a.tasks, p.run.key)
 		p.run = nil
 	}

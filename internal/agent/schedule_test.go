@@ -184,8 +184,8 @@ func TestRunsFailOnTheirOwn(t *testing.T) {
 func TestLeavingEndsARunOnly(t *testing.T) {
 	w := newWorld(t)
 	a := w.start()
-	k := w.run(1, "echo so far; [ -e "+w.dir+"/quick ] || exec sleep 100", period(everySecond, 1))
-	w.state(k, orderly.Running)
+	k := w.run(1, "echo so far; [ -e "+w.dir+"/quick ] || { : > "+w.dir+"/begun; exec sleep 100; }", period(everySecond, 1))
+	w.until("output", func() bool { return exists(w.dir + "/begun") })
 	must(t, a.stop())
 	if s := w.nthEnd(k, 1); s.State != orderly.Error || s.Code != orderly.ClientRestarted || s.Last || string(s.Output) != "so far\n" {
 		t.Errorf("%+v, want Error/ClientRestarted", s)

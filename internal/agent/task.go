@@ -3,7 +3,6 @@ package agent
 import (
 	"encoding/base64"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -19,6 +18,9 @@ type task struct {
 	stopped bool  // the server wants it stopped
 	running bool  // its journal says Starting, or further
 	ended   bool
+	brief   bool      // it may have a reserved slot
+	arrival int64     // of the queue
+	came    time.Time // when the message came, for one that runs at once
 
 	proc    *proc.Process // once it is started, until it has ended
 	number  int64         // of the newest snapshot but the end's
@@ -51,7 +53,7 @@ func (a *Agent) check(m arrival) *outcome {
 		return &outcome{State: orderly.Error, Code: orderly.ExecutionException}
 	}
 	code := unfit(&job)
-	if code == "" && a.journal.Spool() > a.cfg.Spool {
+	if code == "" && a.full() {
 		code = orderly.ClientDiskFull
 	}
 	if code == "" {
@@ -73,11 +75,19 @@ func unfit(job *wire.Job) orderly.ErrorCode {
 	return ""
 }
 
+// full reports whether the journal has no room for more work: too many reports wait for the server, or
+// too many scripts for their turn.
+func (a *Agent) full() bool {
+	return a.journal.Spool() > a.cfg.Spool || a.journal.Jobs() > a.cfg.Spool
+}
+
 // take takes up a task that runs once.
 func (a *Agent) take(m arrival) {
 	t := a.add(whole(m.run.TaskKey))
+	t.came = m.at
 	o := a.check(m)
 	if o == nil {
+		crashAt("before got")
 		if err := a.journal.Got(t.key, m.run.Job); err != nil {
 			a.log.Error("no task can be taken up", "error", err)
 			o = &outcome{State: orderly.Invalid, Code: orderly.ClientDiskFull}
@@ -87,7 +97,9 @@ func (a *Agent) take(m arrival) {
 		a.end(t, *o)
 		return
 	}
-	a.waiting = append(a.waiting, t.key)
+	crashAt("after got")
+	t.brief = brief(m.run.Job)
+	a.waiting.push(t)
 	a.startWaiting()
 	if !t.running {
 		a.report(t)
@@ -109,33 +121,6 @@ func (a *Agent) rehearse(m arrival) {
 	a.end(a.add(whole(m.run.TaskKey)), *o)
 }
 
-// startWaiting starts what waits, as far as it may.
-func (a *Agent) startWaiting() {
-	for len(a.active) < a.cfg.AtOnce && !a.leaving {
-		i := slices.IndexFunc(a.waiting, func(o Occurrence) bool { return a.may(a.tasks[o]) })
-		if i < 0 {
-			return
-		}
-		t := a.tasks[a.waiting[i]]
-		a.waiting = slices.Delete(a.waiting, i, i+1)
-		a.start(t)
-	}
-}
-
-// may reports whether t may start now: schedules go on without a server, unless it has said that
-// another agent is this instance.
-func (a *Agent) may(t *task) bool {
-	if t.plan != nil || t.of != nil {
-		return !a.uplink.rival
-	}
-	return a.uplink.admitted
-}
-
-// unwait takes o out of the queue.
-func (a *Agent) unwait(o Occurrence) {
-	a.waiting = slices.DeleteFunc(a.waiting, func(w Occurrence) bool { return w == o })
-}
-
 func (a *Agent) start(t *task) {
 	data, err := a.job(t.key)
 	if err != nil {
@@ -148,15 +133,23 @@ func (a *Agent) start(t *task) {
 		a.end(t, outcome{State: orderly.Invalid, Code: orderly.ClientDiskFull})
 		return
 	}
+	crashAt("after starting")
 	t.running = true
-	a.active[t.key] = t
+	a.occupy(t)
 	go a.execute(t, data)
 }
 
 // started is called when the task's process has started.
 func (a *Agent) started(t *task, p *proc.Process, at time.Time) {
 	t.proc, t.begun = p, at
-	if t.stopped || a.leaving {
+	if !t.came.IsZero() {
+		a.log.Debug("started", "task", t.key, "after", at.Sub(t.came))
+	}
+	switch {
+	case a.leaving:
+		p.StopWithin(a.leaveGrace())
+		return
+	case t.stopped:
 		p.Stop()
 		return
 	}
@@ -203,7 +196,7 @@ func (a *Agent) watch() {
 // exited is called when the task's process has ended, or could not be started.
 func (a *Agent) exited(t *task, o outcome) {
 	t.proc = nil
-	delete(a.active, t.key)
+	a.vacate(t)
 	a.end(t, o)
 	a.startWaiting()
 }
@@ -229,6 +222,7 @@ func (a *Agent) end(t *task, o outcome) {
 		a.log.Error("an end cannot be recorded", "task", t.key, "error", err)
 		t.outcome = &o
 	}
+	crashAt("after ended")
 	a.limitSpool()
 	a.report(t)
 	switch {
@@ -255,10 +249,12 @@ func (a *Agent) limitSpool() {
 
 // stop ends a task, known or not: one that has not started will not (HND-5).
 func (a *Agent) stop(key orderly.TaskKey, never orderly.State) {
+	crashAt("before tombstone")
 	if err := a.journal.Tombstone(key); err != nil {
 		a.log.Error("a stop cannot be recorded", "task", key, "error", err)
 		return // without an answer it comes again
 	}
+	crashAt("after tombstone")
 	t := a.tasks[whole(key)]
 	switch {
 	case t == nil:
@@ -268,14 +264,14 @@ func (a *Agent) stop(key orderly.TaskKey, never orderly.State) {
 	case t.ended:
 		a.report(t)
 	case !t.running:
-		a.unwait(t.key)
+		a.waiting.remove(t)
 		a.end(t, outcome{State: never})
 	default:
 		a.stopProcess(t)
 	}
 }
 
-// stopProcess kills the process of a task, or will when there is one.
+// stopProcess ends the process of a task, or will when there is one.
 func (a *Agent) stopProcess(t *task) {
 	t.stopped = true
 	if t.proc != nil {
@@ -283,14 +279,16 @@ func (a *Agent) stopProcess(t *task) {
 	}
 }
 
-// stopAll is the end of the agent.
+// stopAll is the end of the agent, which leaves commands less time than they have otherwise.
 func (a *Agent) stopAll() {
 	for _, t := range a.active {
 		if t.proc != nil {
-			t.proc.Stop()
+			t.proc.StopWithin(a.leaveGrace())
 		}
 	}
 }
+
+func (a *Agent) leaveGrace() time.Duration { return min(a.cfg.Times.Grace, a.cfg.Times.Leave/2) }
 
 func (a *Agent) add(o Occurrence) *task {
 	t := &task{key: o, number: wire.AcceptedNumber}

@@ -16,6 +16,7 @@ type Times struct {
 	Running   time.Duration // a command that ends sooner reports its end only
 	Live      time.Duration // between pieces of output of a running command
 	Leave     time.Duration // for ending when the agent is told to
+	Grace     time.Duration // between asking a command to end and killing it; 0 kills at once, MaxGrace is the most
 	Clock     time.Duration // between looks at a clock that may be set; what is due and later than this is left out
 }
 
@@ -30,8 +31,13 @@ var DefaultTimes = Times{
 	Running:   50 * time.Millisecond,
 	Live:      time.Second,
 	Leave:     5 * time.Second,
+	Grace:     5 * time.Second,
 	Clock:     30 * time.Second,
 }
+
+// MaxGrace leaves enough of the minute that a server waits for the answer to a stop, or for the end of a
+// command that is out of time (T18, TO-1).
+const MaxGrace = 45 * time.Second
 
 // Scale divides all times by n, which lets stories with processes run n times shorter, but not the
 // time for leaving, since a kill takes what it takes, nor that between looks at the clock.
@@ -39,7 +45,7 @@ func (t Times) Scale(n int) Times {
 	d := time.Duration(n)
 	return Times{
 		t.Hello.scale(d), t.Report.scale(d), t.Reconnect.scale(d), t.Rival / d, t.Heartbeat / d,
-		t.Ping / d, t.Running / d, t.Live / d, t.Leave, t.Clock,
+		t.Ping / d, t.Running / d, t.Live / d, t.Leave, t.Grace / d, t.Clock,
 	}
 }
 

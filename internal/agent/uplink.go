@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
+	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
@@ -27,12 +28,14 @@ const (
 
 // An uplink is the way to the server.
 type uplink struct {
-	conn      *connection // nil while we stay away
-	welcome   bool        // the server knows this link: reports may go
-	admitted  bool        // it did so at least once, and has not said goodbye since: tasks may start
-	rival     bool        // it said last that another agent is this instance: not even schedules may start
-	listed    bool        // the next hello carries the list of tasks
-	hellos    int         // unanswered ones
+	conn      *connection      // nil while we stay away
+	welcome   bool             // the server knows this link: reports may go
+	admitted  bool             // it did so at least once, and has not said goodbye since: tasks may start
+	rival     bool             // it said last that another agent is this instance: not even schedules may start
+	listed    bool             // the next hello carries the list of tasks
+	part      int              // how many of them, 0 for all
+	after     *orderly.TaskKey // behind which key
+	hellos    int              // unanswered ones
 	heartbeat time.Duration
 	beats     *time.Timer
 	window    atomic.Int64 // ns over which to spread a reconnect
@@ -148,7 +151,7 @@ func (a *Agent) up(c *connection, nc *nats.Conn) {
 			a.log.Error("cannot subscribe", "error", err)
 		}
 	}
-	a.uplink.welcome, a.uplink.hellos = false, 0
+	a.uplink.welcome, a.uplink.hellos, a.uplink.after = false, 0, nil
 	a.hello(c)
 }
 

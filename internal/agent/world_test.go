@@ -193,7 +193,8 @@ func (w *world) answer(_ *nats.Msg, h wire.Hello) {
 		w.to(h.Link, wire.ToAgent{Goodbye: w.bye})
 	default:
 		welcome := w.welcome
-		welcome.Tasks = welcome.Tasks && !h.Listed
+		welcome.Tasks = welcome.Tasks && (!h.Listed || h.Upto != nil)
+		welcome.After = h.Upto
 		w.to(h.Link, wire.ToAgent{Welcome: &welcome})
 	}
 }
@@ -269,6 +270,14 @@ func (w *world) snapshots(key orderly.TaskKey) (list []wire.Snapshot) {
 		}
 	}
 	return list
+}
+
+// outputs is all output that came of a task, repetitions included.
+func outputs(w *world, k orderly.TaskKey) (all []byte) {
+	for _, s := range w.snapshots(k) {
+		all = append(all, s.Output...)
+	}
+	return all
 }
 
 // count is how many snapshots of a task in a state came.

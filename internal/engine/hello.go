@@ -11,18 +11,21 @@ import (
 type Greeting struct {
 	store.Link
 	Digest func(tasks []orderly.TaskKey) bool // whether the agent holds exactly these tasks
-	Listed bool                               // Tasks is the agent's whole list
+	Listed bool                               // Tasks is the agent's whole list, or all of it behind After up to Upto
 	Tasks  []orderly.TaskKey
-	Usurps string // a link of the same instance that is known to be dead
+	After  *orderly.TaskKey // nil: from the beginning
+	Upto   *orderly.TaskKey // nil: to the end, and with that the list is complete
+	Usurps string           // a link of the same instance that is known to be dead
 
 	again bool // the link is known already: the greeting may be one that was overtaken
 }
 
 // An Admission is what became of a Greeting.
 type Admission struct {
-	Unknown bool   // not one of the fleet any more
-	Rival   string // another link that holds the instance
-	List    bool   // the agent must greet again with the list of its tasks
+	Unknown bool             // not one of the fleet any more
+	Rival   string           // another link that holds the instance
+	List    bool             // the agent must greet again with the list of its tasks
+	After   *orderly.TaskKey // with List: with what comes behind this
 	Send    []Message
 }
 
@@ -70,7 +73,11 @@ func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admissi
 		if *a = judge(g, p, ok, live[g.Instance]); a.Unknown || a.Rival != "" || a.List {
 			continue
 		}
-		links = append(links, g.Link)
+		if g.Upto != nil {
+			a.List, a.After = true, g.Upto
+		} else {
+			links = append(links, g.Link)
+		}
 		g.again = p.Link == g.ID
 		if a.Send, err = e.square(tx, g, live[g.Instance], c); err != nil {
 			return nil, err
@@ -109,8 +116,9 @@ func needsList(g Greeting, live []orderly.Task) bool {
 }
 
 // square brings the live tasks of an instance in line with what its agent holds.
-func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change) ([]Message, error) {
-	send, err := strays(tx, g, live)
+func (e *Engine) square(tx *store.Tx, g Greeting, all []orderly.Task, c *change) ([]Message, error) {
+	live := g.covered(all)
+	send, err := strays(tx, g, all)
 	if err != nil || len(live) == 0 {
 		return send, err
 	}
@@ -145,6 +153,27 @@ func (e *Engine) square(tx *store.Tx, g Greeting, live []orderly.Task, c *change
 		}
 	}
 	return send, e.name(tx, send)
+}
+
+// covered are the tasks that the greeting says something about: those within its part of the list, and
+// with the last part, or without parts, those that were never handed over.
+func (g *Greeting) covered(live []orderly.Task) []orderly.Task {
+	if g.After == nil && g.Upto == nil {
+		return live
+	}
+	var within []orderly.Task
+	for _, t := range live {
+		if t.Handed.Zero() {
+			if g.Upto == nil {
+				within = append(within, t)
+			}
+			continue
+		}
+		if (g.After == nil || t.TaskKey.Compare(*g.After) > 0) && (g.Upto == nil || t.TaskKey.Compare(*g.Upto) <= 0) {
+			within = append(within, t)
+		}
+	}
+	return within
 }
 
 // Lost stores, by instance, links that went down.

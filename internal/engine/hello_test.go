@@ -173,3 +173,49 @@ func TestOvertakenGreetingLosesNothing(t *testing.T) {
 		h.expect(id, orderly.Running, "")
 	})
 }
+
+// A long list comes in parts, to whichever servers; the link is there with the last one (HND-4).
+func TestListInParts(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.register("mi-1")
+		h.connect(boot, "mi-1")
+		var ids []string
+		var keys []orderly.TaskKey
+		for range 4 {
+			id := h.start(request("mi-1"))
+			k := h.task(id)
+			h.tell(report(k, 1, orderly.Pending))
+			ids, keys = append(ids, id), append(keys, k.TaskKey)
+		}
+		h.disconnect(boot, "mi-1")
+		waits := h.start(request("mi-1")) // is never handed before the last part
+		part := func(after, upto *orderly.TaskKey, tasks ...orderly.TaskKey) engine.Admission {
+			g := hello("mi-1", boot)
+			g.Listed, g.After, g.Upto, g.Tasks = true, after, upto, tasks
+			return h.greet(g)
+		}
+		links := func(want int) {
+			t.Helper()
+			if n, err := h.db.CountLinks(t.Context()); err != nil || n != want {
+				t.Errorf("%d links, %v; want %d", n, err, want)
+			}
+		}
+		for range 2 { // any part may be told again
+			if a := part(nil, &keys[1], keys[0]); !a.List || a.After == nil || *a.After != keys[1] || len(a.Send) > 0 {
+				t.Errorf("the first part is answered %+v, want the next one asked for, behind %v", a, keys[1])
+			}
+		}
+		links(0)
+		h.expect(ids[0], orderly.Pending, "")
+		h.expect(ids[1], orderly.Error, orderly.ExecutionInterrupted)
+		h.expect(ids[2], orderly.Pending, "")
+		if a := part(&keys[1], nil, keys[3]); a.List || len(a.Send) != 1 || a.Send[0].Kind != engine.SendRun || a.Send[0].Task != h.task(waits).TaskKey {
+			t.Errorf("the last part is answered %+v, want a welcome and the task that waited", a)
+		}
+		links(1)
+		h.expect(ids[0], orderly.Pending, "")
+		h.expect(ids[2], orderly.Error, orderly.ExecutionInterrupted)
+		h.expect(ids[3], orderly.Pending, "")
+		h.audit()
+	})
+}

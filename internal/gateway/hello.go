@@ -75,6 +75,8 @@ func (h hello) greeting() engine.Greeting {
 		Digest: func(tasks []orderly.TaskKey) bool { return wire.Digest(tasks) == h.Digest },
 		Listed: h.Listed || h.Digest == "",
 		Tasks:  h.Tasks,
+		After:  h.After,
+		Upto:   h.Upto,
 		Usurps: h.usurps,
 	}
 }
@@ -86,7 +88,7 @@ func (g *Gateway) answer(ctx context.Context, h hello, a engine.Admission) {
 	case a.Rival != "":
 		go g.challenge(ctx, h, a.Rival) // ends after cfg.Probe
 	default:
-		g.bus.say(h.instance, h.Link, wire.ToAgent{Welcome: g.welcome(a.List)})
+		g.bus.say(h.instance, h.Link, wire.ToAgent{Welcome: g.welcome(a.List, a.After)})
 		g.bus.Send(a.Send)
 		if link := (seat{h.instance, h.Link}); g.bus.srv != nil && !g.callout.holds(link) {
 			g.lost.add(link) // its connection ended before it was stored that it had come
@@ -212,13 +214,17 @@ func (g *Gateway) storeBeats(ctx context.Context, beats map[string]store.Beat) {
 		return
 	}
 	for _, instance := range strangers {
-		g.bus.say(instance, beats[instance].Link, wire.ToAgent{Welcome: g.welcome(true)})
+		g.bus.say(instance, beats[instance].Link, wire.ToAgent{Welcome: g.welcome(true, nil)})
 	}
 }
 
-// welcome is what an agent is greeted with.
-func (g *Gateway) welcome(list bool) *wire.Welcome {
-	return &wire.Welcome{Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: list, Window: g.cfg.Window.Milliseconds()}
+// welcome is what an agent is greeted with, or asked for its list behind a key with.
+func (g *Gateway) welcome(list bool, after *orderly.TaskKey) *wire.Welcome {
+	w := &wire.Welcome{Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: list, Window: g.cfg.Window.Milliseconds()}
+	if list {
+		w.Part, w.After = wire.MaxListed, after
+	}
+	return w
 }
 
 // forgetLinks stores that links went down.

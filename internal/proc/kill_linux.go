@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,21 +17,95 @@ const (
 	doubtRounds = 50 // looks that may be repeated because others start processes meanwhile
 )
 
-// KillRecorded kills the process that had this number and start time, if it still runs, and with
-// tree all its descendants. It is for a process started by a killer that has died since; the
-// numbers mean nothing after the machine was booted again. It returns when they are gone. A
-// process that had ended before is no error, and its descendants are left alone.
-func KillRecorded(pid int, started uint64, tree bool) error {
-	p := process{pid: pid, start: started}.current()
+// begin starts the process, in a group of its own if it is to be killed with its descendants.
+func (p *Process) begin() error {
+	if !p.spec.KillTree {
+		return p.cmd.Start()
+	}
+	g := p.spec.Cgroups.group(p.spec.Mark)
+	if g == nil {
+		return p.cmd.Start()
+	}
+	if p.startIn(g) == nil {
+		p.tree.group = g
+		return nil
+	}
+	_ = g.remove() // nobody was in it
+	err := p.cmd.Start()
+	if err == nil {
+		p.spec.Cgroups.refuse() // seccomp filters may forbid clone3
+	}
+	return err
+}
+
+// startIn starts the process in a group, so that not even its first descendant is outside of it.
+func (p *Process) startIn(g *cgroup) error {
+	dir, err := g.open()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	c, attr := p.cmd, *p.cmd.SysProcAttr
+	attr.UseCgroupFD, attr.CgroupFD = true, int(dir.Fd())
+	cmd := &exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Env, Dir: c.Dir, Stdout: c.Stdout, Stderr: c.Stderr, SysProcAttr: &attr, Err: c.Err}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.cmd = cmd
+	return nil
+}
+
+// A tree is what the descendants of a process are found by.
+type tree struct {
+	group *cgroup // nil without one
+	hunt  *hunt   // once it has begun
+}
+
+// find begins the hunt, or goes on with it.
+func (t *tree) find(p *Process) *hunt {
+	if t.hunt == nil {
+		t.hunt = newHunt(p.PID(), p.startTime, p.spec.Mark, t.group)
+	}
+	return t.hunt
+}
+
+// kill kills p and its descendants. It returns when all but p are gone.
+func (t *tree) kill(p *Process) error { return t.find(p).kill() }
+
+// release gives up what the tree was found by.
+func (t *tree) release(c *Cgroups) { c.release(t.group) }
+
+// ask asks the process to end, and with Spec.KillTree its descendants too; false when it has ended.
+// Parents come before their children: a shell whose child is gone would go on with its script.
+func (p *Process) ask() bool {
+	root := process{pid: p.PID(), start: p.startTime}
+	if !root.current().alive() {
+		return false
+	}
+	if !p.spec.KillTree {
+		return p.cmd.Process.Signal(unix.SIGTERM) == nil && p.cmd.Process.Signal(unix.SIGCONT) == nil
+	}
+	h := p.tree.find(p)
+	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGCONT} {
+		h.signal(root, sig)
+		h.sweep(sig)
+	}
+	return true
+}
+
+// KillRecorded kills a process, if it still runs, and with KillTree all its descendants. The numbers
+// mean nothing after the machine was booted again. It returns when they are gone. A process that had
+// ended before is no error, and its descendants are left alone.
+func KillRecorded(r Recorded) error {
+	p := process{pid: r.PID, start: r.StartTime}.current()
 	if !p.alive() {
 		return nil
 	}
-	if tree {
-		mark, _ := environ(pid, markVariable)
-		return errors.Join(killTree(pid, started, mark), p.await())
+	if r.KillTree {
+		return errors.Join(newHunt(r.PID, r.StartTime, r.Mark, r.Cgroups.find(r.Mark)).kill(), p.await())
 	}
 	if err := p.signal(unix.SIGKILL); err != nil {
-		return fmt.Errorf("kill process %d: %w", pid, err)
+		return fmt.Errorf("kill process %d: %w", r.PID, err)
 	}
 	return p.await()
 }
@@ -64,37 +139,42 @@ func (p process) await() error {
 	return nil
 }
 
-// killTree kills a process that leads a session, and its descendants. It returns when all but
-// itself are gone.
-func killTree(pid int, started uint64, mark string) error {
-	h := &hunt{
-		root:     pid,
-		start:    started,
-		mark:     mark,
-		known:    map[int]uint64{pid: started},
-		families: map[int]bool{pid: true},
-		lastPID:  lastPID(),
-	}
-	root := process{pid: pid, start: started}
-	h.signal(root, unix.SIGSTOP)
-	h.repeat(unix.SIGSTOP)
-	h.repeat(unix.SIGKILL)
-	h.signal(root, unix.SIGKILL)
-	if !h.repeat(unix.SIGKILL) { // once more, in case somebody had let the root go on
-		h.note(fmt.Errorf("tree of process %d is killed but does not end", pid))
-	}
-	return h.err
+// A hunt is the search for one process's descendants. The process leads a session.
+type hunt struct {
+	root     process
+	mark     string
+	group    *cgroup             // of theirs; nil without one
+	known    map[int]uint64      // who was found, with start times
+	sent     map[int]unix.Signal // what they got last
+	families map[int]bool        // process groups and sessions that those found are in
+	members  map[int]bool        // of the group, at the last look
+	lastPID  int                 // every process up to here was looked at
+	err      error
 }
 
-// A hunt is the search for one process's descendants.
-type hunt struct {
-	root     int
-	start    uint64 // nobody who started before is a descendant
-	mark     string
-	known    map[int]uint64 // who was found, with start times
-	families map[int]bool   // process groups and sessions that those found are in
-	lastPID  int            // every process up to here was looked at
-	err      error
+func newHunt(pid int, started uint64, mark string, group *cgroup) *hunt {
+	return &hunt{
+		root: process{pid: pid, start: started}, mark: mark, group: group,
+		known: map[int]uint64{pid: started}, sent: map[int]unix.Signal{}, families: map[int]bool{pid: true}, lastPID: lastPID(),
+	}
+}
+
+// kill kills all. Whoever left the group is found by what else makes a descendant, and whoever hides
+// from that by the group. The root stays until the others are gone: if the killer dies half way,
+// KillRecorded can begin again.
+func (h *hunt) kill() error {
+	h.group.freeze()
+	h.signal(h.root, unix.SIGSTOP)
+	h.repeat(unix.SIGSTOP)
+	h.repeat(unix.SIGKILL)
+	if err := h.group.kill(); err != nil {
+		h.note(err)
+	}
+	h.signal(h.root, unix.SIGKILL)
+	if !h.repeat(unix.SIGKILL) { // once more, in case somebody had let the root go on
+		h.note(fmt.Errorf("tree of process %d is killed but does not end", h.root.pid))
+	}
+	return h.err
 }
 
 // repeat sends sig to every descendant but the root until there is nobody left to send it to:
@@ -125,6 +205,7 @@ func (h *hunt) repeat(sig unix.Signal) bool {
 // may have been a descendant that left a child behind.
 func (h *hunt) sweep(sig unix.Signal) (hits int, sure bool) {
 	sure = true
+	h.members = h.group.members()
 	seen := make(map[int]bool)
 	for _, pid := range listPIDs() {
 		seen[pid] = true
@@ -155,24 +236,24 @@ func (h *hunt) consider(pid int, sig unix.Signal) (hit int, clear bool) {
 	if err != nil {
 		return 0, pid <= h.lastPID
 	}
-	if pid == h.root || p.start < h.start || !p.alive() || p.isKernel() || pid == os.Getpid() {
+	if pid == h.root.pid || p.start < h.root.start || !p.alive() || p.isKernel() || pid == os.Getpid() {
 		return 0, true
 	}
 	ours, clear := h.ours(p)
 	if !ours {
 		return 0, clear
 	}
-	if h.known[pid] == p.start && sig == unix.SIGSTOP {
+	if h.known[pid] == p.start && h.sent[pid] == sig && sig != unix.SIGKILL {
 		return 0, true
 	}
-	h.known[pid] = p.start
+	h.known[pid], h.sent[pid] = p.start, sig
 	h.families[p.group], h.families[p.session] = true, true
 	h.signal(p, sig)
 	return 1, true
 }
 
 func (h *hunt) ours(p process) (ours, clear bool) {
-	if h.known[p.pid] == p.start || h.families[p.group] || h.families[p.session] {
+	if h.known[p.pid] == p.start || h.members[p.pid] || h.families[p.group] || h.families[p.session] {
 		return true, true
 	}
 	if start, ok := h.known[p.parent]; ok {

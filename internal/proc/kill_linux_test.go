@@ -57,28 +57,30 @@ var trees = map[string]string{
 
 func TestProcessTreeLeavesNobody(t *testing.T) { // TERM-1
 	for name, script := range trees {
-		t.Run(name, func(t *testing.T) {
-			spec := sh(script)
-			var value string
-			spec.Env, value = tag()
-			spec.Dir, spec.KillTree = t.TempDir(), true
-			p := start(t, spec)
-			eventually(t, "ready", func() bool { return strings.HasPrefix(output(p), "ready") })
-			if name == "no mark" {
-				eventually(t, "children without a mark", func() bool { return len(childrenOf(t, p.PID())) >= 2 })
-			}
-			children := childrenOf(t, p.PID())
-			p.Stop()
-			if r := wait(t, p); !r.Stopped || r.ExitCode != 137 {
-				t.Errorf("result = %+v, want stopped", r)
-			}
-			noneLeft(t, value)
-			for _, pid := range children {
-				if runs(pid) {
-					t.Errorf("child %d is left", pid)
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { leavesNobody(t, name, sh(script)) })
+	}
+}
+
+func leavesNobody(t *testing.T, name string, spec proc.Spec) {
+	t.Helper()
+	var value string
+	spec.Env, value = tag()
+	spec.Dir, spec.KillTree = t.TempDir(), true
+	p := start(t, spec)
+	eventually(t, "ready", func() bool { return strings.HasPrefix(output(p), "ready") })
+	if name == "no mark" {
+		eventually(t, "children without a mark", func() bool { return len(childrenOf(t, p.PID())) >= 2 })
+	}
+	children := childrenOf(t, p.PID())
+	p.Stop()
+	if r := wait(t, p); !r.Stopped || r.ExitCode != 137 {
+		t.Errorf("result = %+v, want stopped", r)
+	}
+	noneLeft(t, value)
+	for _, pid := range children {
+		if runs(pid) {
+			t.Errorf("child %d is left", pid)
+		}
 	}
 }
 
@@ -126,6 +128,10 @@ func TestMain(m *testing.M) {
 func abandon(script string) {
 	spec := sh(script)
 	spec.Env, spec.Mark = os.Environ(), os.Getenv("PROC_TEST_MARK")
+	if prefix := os.Getenv("PROC_TEST_CGROUPS"); prefix != "" {
+		spec.KillTree = true
+		spec.Cgroups, _ = proc.OpenCgroups(prefix) // the test finds out whether it did
+	}
 	p, err := proc.Start(spec)
 	if err != nil {
 		fmt.Println(err)
@@ -153,20 +159,24 @@ func abandoned(t *testing.T, env []string, script string) (pid int, started uint
 	return pid, started
 }
 
+func recorded(pid int, started uint64, mark string) proc.Recorded {
+	return proc.Recorded{PID: pid, StartTime: started, Mark: mark, KillTree: mark != ""}
+}
+
 func TestRecordedProcessIsKilled(t *testing.T) {
 	env, value := tag()
-	pid, started := abandoned(t, env, "trap '' PIPE; setsid sleep 100 & (setsid sleep 100 &); echo ready; wait; sleep 100")
-	if err := proc.KillRecorded(pid, started+1, true); err != nil {
+	pid, started := abandoned(t, append(env, "PROC_TEST_MARK="+value), "trap '' PIPE; setsid sleep 100 & (setsid sleep 100 &); echo ready; wait; sleep 100")
+	if err := proc.KillRecorded(recorded(pid, started+1, value)); err != nil {
 		t.Errorf("KillRecorded of another start time: %v", err)
 	}
 	if got := len(tagged(t, value)); got < 2 {
 		t.Fatalf("%d processes are left after a kill that is not for them", got)
 	}
-	if err := proc.KillRecorded(pid, started, true); err != nil {
+	if err := proc.KillRecorded(recorded(pid, started, value)); err != nil {
 		t.Errorf("KillRecorded: %v", err)
 	}
 	noneLeft(t, value)
-	if err := proc.KillRecorded(pid, started, true); err != nil {
+	if err := proc.KillRecorded(recorded(pid, started, value)); err != nil {
 		t.Errorf("KillRecorded when it is gone: %v", err)
 	}
 }
@@ -178,7 +188,7 @@ func TestUnrecordedProcessIsFound(t *testing.T) {
 	if found, at, ok := proc.Find(value); !ok || found != pid || at != started {
 		t.Errorf("Find = %d, %d, %v; want %d, %d", found, at, ok, pid, started)
 	}
-	if err := proc.KillRecorded(pid, started, true); err != nil {
+	if err := proc.KillRecorded(recorded(pid, started, value)); err != nil {
 		t.Errorf("KillRecorded: %v", err)
 	}
 	noneLeft(t, value)
@@ -190,7 +200,7 @@ func TestUnrecordedProcessIsFound(t *testing.T) {
 func TestRecordedProcessAloneIsKilled(t *testing.T) {
 	env, value := tag()
 	pid, started := abandoned(t, env, "trap '' PIPE; sleep 100 & echo ready; wait; sleep 100")
-	if err := proc.KillRecorded(pid, started, false); err != nil {
+	if err := proc.KillRecorded(recorded(pid, started, "")); err != nil {
 		t.Errorf("KillRecorded: %v", err)
 	}
 	if runs(pid) {

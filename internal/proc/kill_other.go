@@ -9,29 +9,51 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// killTree kills the group that the process leads.
-func killTree(pid int, _ uint64, _ string) error {
-	if err := unix.Kill(-pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("kill process group %d: %w", pid, err)
+func (p *Process) begin() error { return p.cmd.Start() }
+
+// A tree is the group that the process leads.
+type tree struct{}
+
+func (*tree) kill(p *Process) error { return signalGroup(p.PID(), unix.SIGKILL) }
+
+func (*tree) release(*Cgroups) {}
+
+// ask asks the process, with Spec.KillTree its group, to end; false when it has ended.
+func (p *Process) ask() bool {
+	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGCONT} {
+		err := p.cmd.Process.Signal(sig)
+		if err == nil && p.spec.KillTree {
+			err = signalGroup(p.PID(), sig)
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func signalGroup(pid int, sig unix.Signal) error {
+	if err := unix.Kill(-pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("signal process group %d: %w", pid, err)
 	}
 	return nil
 }
 
-// KillRecorded kills the process that had this number and start time, if it still runs, and with
-// tree its group. It returns errors.ErrUnsupported where start times are not known.
-func KillRecorded(pid int, started uint64, tree bool) error {
-	now, err := startTime(pid)
+// KillRecorded kills a process, if it still runs, and with KillTree its group. It returns
+// errors.ErrUnsupported where start times are not known.
+func KillRecorded(r Recorded) error {
+	now, err := startTime(r.PID)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("kill process %d: %w", pid, err)
+		return fmt.Errorf("kill process %d: %w", r.PID, err)
 	}
-	if err != nil || now != started {
+	if err != nil || now != r.StartTime {
 		return nil // it is gone
 	}
-	if tree {
-		return killTree(pid, started, "")
+	if r.KillTree {
+		return signalGroup(r.PID, unix.SIGKILL)
 	}
-	if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("kill process %d: %w", pid, err)
+	if err := unix.Kill(r.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill process %d: %w", r.PID, err)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 const (
 	defaultKeep  = 24576
-	defaultGrace = 100 * time.Millisecond
+	defaultDrain = 100 * time.Millisecond
 	markVariable = "ORDERLY_TASK"
 )
 
@@ -33,10 +33,12 @@ type Spec struct {
 	Dir      string        // working directory; "": the home of the user it runs as (CMD-7)
 	Env      []string      // "NAME=value"; nil: what a login of the user finds
 	Username string        // "": the current user; another one needs root
-	Timeout  time.Duration // time until it is killed; 0: no limit
-	KillTree bool          // Stop and Timeout kill all descendants too
+	Timeout  time.Duration // time until it is ended; 0: no limit
+	Grace    time.Duration // between asking it to end and killing it; 0: it is killed at once
+	KillTree bool          // Stop and Timeout end all descendants too
+	Cgroups  *Cgroups      // where to find them better than by looking for them; nil: nowhere
 	Keep     int           // bytes of output kept, the last ones; 0: 24576
-	Grace    time.Duration // how long to wait for output others still hold open; 0: 100 ms
+	Drain    time.Duration // how long to wait for output others still hold open; 0: 100 ms
 	Mark     string        // by which Find finds it: unique, and no secret; "": a random one
 }
 
@@ -46,34 +48,46 @@ type Process struct {
 	cmd       *exec.Cmd
 	spec      Spec
 	startTime uint64
+	tree      tree // of run alone, but for its start
 	out       *tail
 	result    Result // written by run alone; readable once done is closed
-	stopOnce  sync.Once
 	stop      chan struct{}
 	done      chan struct{}
+
+	mu     sync.Mutex
+	killAt time.Time // when it is to be dead; zero while nobody wants that
 }
 
 // A Result is how a process ended.
 type Result struct {
 	ExitCode int   // 128 + signal when a signal ended it (EXI-1)
 	HasCode  bool  // whether the system told an exit code at all
-	TimedOut bool  // it was killed because of Spec.Timeout
-	Stopped  bool  // it was killed because of Stop
+	TimedOut bool  // it ended because of Spec.Timeout: its exit code tells whether it had to be killed
+	Stopped  bool  // it ended because of Stop
 	Err      error // it could not be waited for, or not be killed (as a whole)
 	Started  time.Time
 	Ended    time.Time
+}
+
+// A Recorded is a process as somebody noted it who started it and has died since.
+type Recorded struct {
+	PID       int
+	StartTime uint64
+	Mark      string   // Spec.Mark
+	KillTree  bool     // Spec.KillTree
+	Cgroups   *Cgroups // opened with the same prefix
 }
 
 // Start starts a process as spec says, in a session of its own with nothing on its standard input.
 // The caller need not call Wait: the process is reaped in any case.
 func Start(spec Spec) (*Process, error) {
 	spec.Keep = cmp.Or(spec.Keep, defaultKeep)
-	spec.Grace = cmp.Or(spec.Grace, defaultGrace)
+	spec.Drain = cmp.Or(spec.Drain, defaultDrain)
 	spec.Mark = cmp.Or(spec.Mark, rand.Text())
 	p := &Process{
 		spec: spec,
 		out:  &tail{keep: spec.Keep},
-		stop: make(chan struct{}),
+		stop: make(chan struct{}, 1),
 		done: make(chan struct{}),
 	}
 	if err := p.prepare(); err != nil {
@@ -142,7 +156,7 @@ func (p *Process) launch() (*os.File, error) {
 	}
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	p.result.Started = time.Now()
-	err = p.cmd.Start()
+	err = p.begin()
 	w.Close()
 	if err != nil {
 		r.Close()
@@ -159,9 +173,34 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // names the process among all since the machine booted. It is 0 where the system does not tell.
 func (p *Process) StartTime() uint64 { return p.startTime }
 
-// Stop asks for the process to be killed and returns at once; Wait tells what came of it. It has no
-// effect on a process that has ended.
-func (p *Process) Stop() { p.stopOnce.Do(func() { close(p.stop) }) }
+// Stop has the process ended and returns at once; Wait tells what came of it. It has no effect on a
+// process that has ended.
+func (p *Process) Stop() { p.StopWithin(p.spec.Grace) }
+
+// StopWithin is Stop with another grace. Of several the one that is over first counts.
+func (p *Process) StopWithin(grace time.Duration) {
+	p.limit(grace)
+	select {
+	case p.stop <- struct{}{}:
+	default:
+	}
+}
+
+// limit has the process killed when grace is over.
+func (p *Process) limit(grace time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at := time.Now().Add(grace); p.killAt.IsZero() || at.Before(p.killAt) {
+		p.killAt = at
+	}
+}
+
+// left is how long until the process is to be killed.
+func (p *Process) left() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Until(p.killAt)
+}
 
 // Output returns a copy of the output's last bytes, at most Spec.Keep, and how many bytes there
 // were in all until now.
@@ -182,6 +221,7 @@ func (p *Process) Wait() Result {
 
 // run owns the process from its start to its end, and every goroutine it takes.
 func (p *Process) run(out *os.File) {
+	defer p.tree.release(p.spec.Cgroups)
 	defer close(p.done)
 	drained := make(chan bool, 1)
 	go func() { drained <- p.out.drain(out) }()
@@ -191,7 +231,7 @@ func (p *Process) run(out *os.File) {
 	p.supervise(exited)
 	p.result.Ended = time.Now()
 	p.result.ExitCode, p.result.HasCode = exitCode(p.cmd.ProcessState)
-	finish(out, p.out, drained, p.spec.Grace)
+	finish(out, p.out, drained, p.spec.Drain)
 }
 
 // supervise returns when the process has ended, by itself or by us.
@@ -208,20 +248,50 @@ func (p *Process) supervise(exited <-chan error) {
 		p.result.Err = waitError(err)
 		return
 	case <-timeout:
+		p.limit(p.spec.Grace)
 		timedOut = true
 	case <-p.stop:
 	}
-	killErr := p.kill()
-	p.result.Err = errors.Join(killErr, waitError(<-exited))
-	if !wasKilled(p.cmd.ProcessState) {
-		return // it was faster, so this is its own end
+	var own bool
+	if own, p.result.Err = p.end(exited); !own {
+		p.result.TimedOut, p.result.Stopped = timedOut, !timedOut
 	}
-	p.result.TimedOut, p.result.Stopped = timedOut, !timedOut
+}
+
+// end asks the process to end, and kills it when its time is over, or when it is gone what is left of
+// its tree. It was its own end when it came before that.
+func (p *Process) end(exited <-chan error) (own bool, err error) {
+	asked := p.left() > 0 && p.ask()
+	gone := asked && p.await(exited, &err)
+	var killErr error
+	if !gone || p.spec.KillTree {
+		killErr = p.kill()
+	}
+	if !gone {
+		err = <-exited
+	}
+	return !asked && !wasKilled(p.cmd.ProcessState), errors.Join(killErr, waitError(err))
+}
+
+// await waits until the process is gone or its time is over.
+func (p *Process) await(exited <-chan error, err *error) (gone bool) {
+	timer := time.NewTimer(p.left())
+	defer timer.Stop()
+	for {
+		select {
+		case *err = <-exited:
+			return true
+		case <-timer.C:
+			return false
+		case <-p.stop: // somebody has less patience
+			timer.Reset(p.left())
+		}
+	}
 }
 
 func (p *Process) kill() error {
 	if p.spec.KillTree {
-		return killTree(p.PID(), p.startTime, p.spec.Mark)
+		return p.tree.kill(p)
 	}
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill process %d: %w", p.PID(), err)
@@ -238,13 +308,13 @@ func waitError(err error) error {
 }
 
 // finish reads what is left of a dead process's output and closes its pipe. Usually the end of
-// file is there at once; if a descendant holds the pipe open, it waits no longer than grace.
-func finish(r *os.File, out *tail, drained <-chan bool, grace time.Duration) {
+// file is there at once; if a descendant holds the pipe open, it waits no longer than that.
+func finish(r *os.File, out *tail, drained <-chan bool, wait time.Duration) {
 	defer r.Close()
-	if err := r.SetReadDeadline(time.Now().Add(grace)); err != nil {
+	if err := r.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		select { // no deadlines on this system's pipes: the reader ends when the last writer does
 		case <-drained:
-		case <-time.After(grace):
+		case <-time.After(wait):
 		}
 		return
 	}

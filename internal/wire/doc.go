@@ -26,6 +26,11 @@
 // takes up nothing and starts nothing but runs of schedules that it holds; those it starts until it is
 // told that it is a duplicate. An agent that hears nothing says hello again, later each time.
 //
+// A Hello has a digest of the tasks that the agent holds. A server that holds others answers Welcome with
+// List, and the agent says hello with the list. A long list comes in parts, in the order of the tasks' keys,
+// each a whole statement about the tasks between two keys: any server may receive it, and answers with
+// the key behind which the next part begins. The last part is answered as a whole list is.
+//
 // A Run message is for one incarnation of the agent's journal and one boot of the machine; an agent
 // for which it is not meant drops it. Allowance is how many milliseconds are left for the agent to take
 // the task up; it is relative, so that no clock is compared with another. Repeated Run messages of a

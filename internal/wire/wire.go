@@ -21,6 +21,9 @@ const (
 	MaxReportBytes = 256 << 10
 )
 
+// MaxListed is how many tasks one Hello lists for a server that knows of parts.
+const MaxListed = 4096
+
 // Numbers of snapshots: accepted, then one for each running report, and the end. Those of a run of a
 // schedule have its ordinal above them, see [Number].
 const (
@@ -109,6 +112,10 @@ type Hello struct {
 	Digest string            `json:"digest,omitempty"`
 	Tasks  []orderly.TaskKey `json:"tasks,omitempty"` // the list itself, when the server asked for it
 	Listed bool              `json:"listed,omitempty"`
+	// A part of a long list is all that the agent holds behind After, nil for its beginning, up to
+	// Upto, nil for its end.
+	After *orderly.TaskKey `json:"after,omitempty"`
+	Upto  *orderly.TaskKey `json:"upto,omitempty"`
 }
 
 // A Beat is a sign of life of a link.
@@ -199,6 +206,10 @@ type Welcome struct {
 	Heartbeat int64 `json:"beat"`           // ms between beats
 	Tasks     bool  `json:"list,omitempty"` // say hello again, with the list of tasks
 	Window    int64 `json:"window"`         // ms over which to spread a reconnect
+	// With Tasks: how many tasks a hello may list at most, 0 for a server that knows of no parts, and
+	// what the list is to begin behind.
+	Part  int              `json:"part,omitempty"`
+	After *orderly.TaskKey `json:"after,omitempty"`
 }
 
 // Goodbye reasons.

@@ -107,6 +107,10 @@ func messages() []message {
 			Link: "link-1", Incarnation: "inc-1", Boot: "boot-1", Version: wire.Version, Agent: "1.0.0",
 			Digest: wire.Digest([]orderly.TaskKey{key}), Tasks: []orderly.TaskKey{key}, Listed: true,
 		}, decode[wire.Hello]},
+		{"hello-part", wire.Hello{
+			Link: "link-1", Incarnation: "inc-1", Boot: "boot-1", Version: wire.Version, Agent: "1.0.0",
+			Digest: wire.Digest([]orderly.TaskKey{key}), Tasks: []orderly.TaskKey{key}, Listed: true, After: &orderly.TaskKey{Invocation: 7}, Upto: &key,
+		}, decode[wire.Hello]},
 		{"beat", wire.Beat{Link: "link-1"}, decode[wire.Beat]},
 		report("report-accepted", wire.Snapshot{Number: wire.AcceptedNumber, State: orderly.Pending}),
 		report("report-running", wire.Snapshot{
@@ -127,6 +131,7 @@ func messages() []message {
 			Number: wire.Number(wire.OverRun, wire.EndNumber), State: orderly.Cancelled, EndedAgo: ptr[int64](0), Run: wire.OverRun, Last: true, Version: 2,
 		}),
 		toAgent("welcome", wire.ToAgent{Welcome: &wire.Welcome{Heartbeat: 60000, Tasks: true, Window: 5000}}),
+		toAgent("welcome-part", wire.ToAgent{Welcome: &wire.Welcome{Heartbeat: 60000, Tasks: true, Window: 5000, Part: 4096, After: &key}}),
 		toAgent("goodbye", wire.ToAgent{Goodbye: wire.ByeDuplicate}),
 		toAgent("run", wire.ToAgent{Run: &wire.Run{TaskKey: key, Incarnation: "inc-1", Boot: "boot-1", Allowance: 59990, Job: wire.Encode(job)}}),
 		toAgent("run-period", wire.ToAgent{Run: &wire.Run{TaskKey: key, Incarnation: "inc-1", Boot: "boot-1", Allowance: 59990, Job: wire.Encode(job),
