@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -230,4 +231,51 @@ func TestFilesSurviveKills(t *testing.T) {
 			return err
 		})
 	})
+}
+
+// The operator sets how long, and of how many files, it is told what became of them; commands are kept on (RET-1).
+func TestFilesAreToldOfAsLongAsTheOperatorWants(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		want []string // of the files, which are sent in this order: first, second
+	}{
+		"number": {[]string{"--retain-file-records", "1"}, []string{"second"}},
+		"time":   {[]string{"--retain-files", "1s"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stage.Open(t, stage.Options{Args: c.args, Scale: 50})
+			p := &play{t, s, goSDK(t, s.Endpoint, s.KeyID, s.Secret), "JSON"}
+			a := s.Agent("one")
+			run := ask(p, p.SDK.RunCommand, newRun("true", a)).InvokeId
+			p.ended(run)
+			for _, name := range []string{"first", "second"} {
+				dir := t.TempDir()
+				ask(p, p.SDK.SendFile, newFile(name, dir, name, a))
+				stage.Await(t, stage.Patience, name+" is in its place", func() error {
+					for _, f := range p.files(func(*ecs.DescribeSendFileResultsRequest) {}).Invocations.Invocation {
+						if s := f.InvocationStatus; s == "Pending" || s == "Running" {
+							return fmt.Errorf("%s is %s", f.Name, s)
+						}
+					}
+					_, err := os.Stat(filepath.Join(dir, name))
+					return err
+				})
+			}
+			stage.Await(t, stage.Patience, "the others are told of no more", func() error {
+				var got []string
+				for _, f := range p.files(func(*ecs.DescribeSendFileResultsRequest) {}).Invocations.Invocation {
+					got = append(got, f.Name)
+				}
+				if !slices.Equal(got, c.want) {
+					return fmt.Errorf("there are %q, want %q", got, c.want)
+				}
+				return nil
+			})
+			if got := p.ended(run).InvokeId; got != run {
+				t.Errorf("of commands there is %q, want %q", got, run)
+			}
+		})
+	}
 }

@@ -83,6 +83,8 @@ func (s *service) flags(f *pflag.FlagSet) {
 	s.limits(f)
 	f.DurationVar(&s.cfg.Retain, "retain", 4*7*24*time.Hour, "`time` for which an invocation is kept after it has ended")
 	f.IntVar(&s.cfg.RetainRecords, "retain-records", 100_000, "`number` of invocations of an account in a region that are kept; beyond it those that ended first go")
+	f.DurationVar(&s.cfg.RetainFiles, "retain-files", 24*time.Hour, "`time` for which a file that was sent is told of after its end")
+	f.IntVar(&s.cfg.RetainFileRecords, "retain-file-records", 1000, "`number` of sent files of an account in a region that are told of; beyond it those that ended first go")
 	f.DurationVar(&s.cfg.ConsoleIdle, "console-idle", time.Hour, "`time` after which a session of the console that is not used ends")
 	f.DurationVar(&s.cfg.LateResults, "late-results", 15*time.Minute, "`time` for which the result of an absent machine is waited for")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json, on standard error")
@@ -108,7 +110,8 @@ func (s *service) limits(f *pflag.FlagSet) {
 func (s *service) checkLimits() error {
 	for flag, n := range map[string]int{
 		"max-targets": s.cfg.MaxTargets, "max-all": s.cfg.MaxAll, "max-commands": s.cfg.MaxCommands, "max-activations": s.cfg.MaxActivations,
-		"retain-records": s.cfg.RetainRecords, "max-activation-uses": s.cfg.MaxActivationUses, "max-activation-hours": s.cfg.MaxActivationHours, "max-invocations": s.cfg.MaxInvocations + 1,
+		"retain-records": s.cfg.RetainRecords, "retain-file-records": s.cfg.RetainFileRecords, "max-activation-uses": s.cfg.MaxActivationUses, "max-activation-hours": s.cfg.MaxActivationHours,
+		"max-invocations": s.cfg.MaxInvocations + 1,
 	} {
 		if n < 1 {
 			return fmt.Errorf("--%s is too small", flag)
@@ -148,8 +151,8 @@ func (s *service) complete(f *pflag.FlagSet) error {
 	if s.cfg.ConsoleIdle < time.Minute {
 		return errors.New("--console-idle must be at least a minute")
 	}
-	if s.cfg.Retain <= 0 {
-		return errors.New("--retain must be more than 0")
+	if s.cfg.Retain <= 0 || s.cfg.RetainFiles <= 0 {
+		return errors.New("--retain and --retain-files must be more than 0")
 	}
 	if err := s.checkLimits(); err != nil {
 		return err

@@ -59,6 +59,9 @@ type Config struct {
 	Retain        time.Duration // 4 weeks; how long an invocation is kept after it has ended
 	RetainRecords int           // 100 000; invocations of an account in a region beyond which those that ended first go
 
+	RetainFiles       time.Duration // 1 day; Retain for files that were sent
+	RetainFileRecords int           // 1000; RetainRecords for them
+
 	ConsoleIdle time.Duration // 1 h; after which a session of the console that is not used ends
 
 	LateResults time.Duration // 15 min; how long results of absent agents are waited for
@@ -196,6 +199,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		CommandQuota: s.cfg.MaxCommands, DailyQuota: s.cfg.MaxInvocations, Delivery: time.Minute / scale,
 		Sweep: max(10*time.Millisecond, 250*time.Millisecond/scale), Log: s.cfg.Log, Observe: s.metrics.observer(),
 		Retain: s.cfg.Retain / scale, Records: s.cfg.RetainRecords,
+		RetainFiles: s.cfg.RetainFiles / scale, FileRecords: s.cfg.RetainFileRecords,
 	})
 	s.fleet = fleet.New(s.db, s.engine, fleet.Config{
 		Activation: orderly.ActivationLimits{Hours: s.cfg.MaxActivationHours, Instances: s.cfg.MaxActivationUses}, MaxCodes: s.cfg.MaxActivations,
