@@ -79,7 +79,10 @@ func (s *service) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.cfg.TLSCert, "tls-cert", "", "PEM `file` of a certificate with its chain")
 	f.StringVar(&s.cfg.TLSKey, "tls-key", "", "PEM `file` of its key")
 	f.StringSliceVar(&s.cfg.Hosts, "host", nil, "further `name` or address of this server, for its own authority's certificate; may be repeated")
-	f.StringVar(&s.cfg.AdvertiseNATS, "advertise-nats", "", "`address` or URL of the bus that machines are told (default: the host they registered at; needed with --nats)")
+	f.StringVar(&s.cfg.AdvertiseNATS, "advertise-nats", "", "`address` or URL of the bus that machines are told, several with commas between (default: the host they registered at; needed with --nats)")
+	f.StringSliceVar(&s.cfg.Advertise, "advertise", nil, "`URL` of this API that machines are told (default: that with which they registered); may be repeated")
+	f.StringVar(&s.cfg.MetricsListen, "metrics-listen", "", "`address` of /metrics, in plain text (default: with the API where that is on loopback, else nowhere)")
+	s.strangers(f)
 	s.limits(f)
 	f.DurationVar(&s.cfg.Retain, "retain", 4*7*24*time.Hour, "`time` for which an invocation is kept after it has ended")
 	f.IntVar(&s.cfg.RetainRecords, "retain-records", 100_000, "`number` of invocations of an account in a region that are kept; beyond it those that ended first go")
@@ -93,6 +96,18 @@ func (s *service) flags(f *pflag.FlagSet) {
 	if err := f.MarkHidden("time-scale"); err != nil {
 		panic(err)
 	}
+}
+
+// strangers are the flags for what callers may take before it is known who they are: see docs/limits.md.
+func (s *service) strangers(f *pflag.FlagSet) {
+	h := &s.cfg.HTTP
+	f.IntVar(&h.Connections, "max-connections", 8192, "`number` of connections to the API that may be open")
+	f.IntVar(&h.ConnectionsOf, "max-connections-per-address", 1024, "`number` of them from one address")
+	f.DurationVar(&h.HeaderTimeout, "header-timeout", 10*time.Second, "`time` for the head of a request to arrive")
+	f.DurationVar(&h.RequestTimeout, "request-timeout", time.Minute, "`time` for a whole request to arrive, and for its answer to be taken")
+	f.DurationVar(&h.IdleTimeout, "idle-timeout", 2*time.Minute, "`time` for which a connection is kept open between requests")
+	f.IntVar(&h.Header, "max-header-bytes", 256<<10, "`number` of bytes that the head of a request may have")
+	f.IntVar(&h.Body, "max-body-bytes", 2<<20, "`number` of bytes that its body may have")
 }
 
 // limits are the flags for what an account may have: see docs/limits.md.
@@ -112,6 +127,9 @@ func (s *service) checkLimits() error {
 		"max-targets": s.cfg.MaxTargets, "max-all": s.cfg.MaxAll, "max-commands": s.cfg.MaxCommands, "max-activations": s.cfg.MaxActivations,
 		"retain-records": s.cfg.RetainRecords, "retain-file-records": s.cfg.RetainFileRecords, "max-activation-uses": s.cfg.MaxActivationUses, "max-activation-hours": s.cfg.MaxActivationHours,
 		"max-invocations": s.cfg.MaxInvocations + 1,
+		"max-connections": s.cfg.HTTP.Connections, "max-connections-per-address": s.cfg.HTTP.ConnectionsOf,
+		"header-timeout": int(s.cfg.HTTP.HeaderTimeout), "request-timeout": int(s.cfg.HTTP.RequestTimeout), "idle-timeout": int(s.cfg.HTTP.IdleTimeout),
+		"max-header-bytes": s.cfg.HTTP.Header, "max-body-bytes": s.cfg.HTTP.Body,
 	} {
 		if n < 1 {
 			return fmt.Errorf("--%s is too small", flag)

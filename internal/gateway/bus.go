@@ -109,7 +109,7 @@ func (b *Bus) options() (*server.Options, error) {
 			{Username: systemUser, Password: b.password, Account: system},
 		},
 		AuthCallout:       &server.AuthCallout{Issuer: issuer, Account: busAccount, AuthUsers: []string{busUser, systemUser}},
-		AlwaysEnableNonce: true, AuthTimeout: 30,
+		AlwaysEnableNonce: true, AuthTimeout: AuthTimeout.Seconds(),
 	}
 	if b.cfg.TLS != nil {
 		o.TLS, o.TLSConfig, o.TLSTimeout = true, fewHandshakes(b.cfg.TLS), 30

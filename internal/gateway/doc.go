@@ -13,4 +13,7 @@
 // answered from memory. It may publish on its own three subjects and listen on its own links'
 // subjects, and nothing else, so a subject proves the sender. Deregistering drops the key, tells the
 // other servers and closes the connection.
+//
+// [Gateway.Tunnel] carries connections to the bus for machines that reach nothing but the API's address. It
+// adds no right and asks no question: the bus does.
 package gateway

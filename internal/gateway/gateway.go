@@ -23,7 +23,8 @@ type Config struct {
 	Presence  time.Duration // 5 s; between writes of signs of life
 	Probe     time.Duration // 2 s; how long a link has to show that it lives when another claims its instance
 	Window    time.Duration // 10 s; over which agents spread a reconnect
-	Advertise string        // host:port or URL of the bus that agents are told; the host they registered with, and the bus's port
+	Advertise string        // host:port or URL of the bus that agents are told, several with commas between; the host they registered with, and the bus's port
+	Servers   []string      // URLs of the API that agents are told; none
 	CA        string        // PEM of the CA that agents are told to trust; "" for their system's
 	Log       *slog.Logger  // slog.Default()
 }
@@ -46,6 +47,7 @@ type Gateway struct {
 	beats  map[string]store.Beat // not yet stored, by instance
 	probes map[seat]probe
 	ready  chan struct{} // closed when agents can be served
+	ended  chan struct{} // closed when they are served no longer
 	probed chan struct{} // has something when a sign of life is waited for
 
 }
@@ -65,7 +67,7 @@ func New(bus *Bus, db *store.DB, e *engine.Engine, f *fleet.Fleet, cfg Config) *
 	}
 	g := &Gateway{
 		cfg: cfg, bus: bus, db: db, engine: e, fleet: f, callout: newCallout(db, bus.cfg.Keys.Issuer),
-		beats: map[string]store.Beat{}, probes: map[seat]probe{}, ready: make(chan struct{}), probed: make(chan struct{}, 1),
+		beats: map[string]store.Beat{}, probes: map[seat]probe{}, ready: make(chan struct{}), ended: make(chan struct{}), probed: make(chan struct{}, 1),
 	}
 	g.hellos = newBatcher(500, g.greet)
 	g.reports = newBatcher(500, g.report)
@@ -94,6 +96,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return err
 	}
 	close(g.ready)
+	defer close(g.ended)
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return g.hellos.Run(ctx) })
 	parts.Go(func() error { return g.reports.Run(ctx) })

@@ -220,7 +220,8 @@ func (g *Gateway) storeBeats(ctx context.Context, beats map[string]store.Beat) {
 
 // welcome is what an agent is greeted with, or asked for its list behind a key with.
 func (g *Gateway) welcome(list bool, after *orderly.TaskKey) *wire.Welcome {
-	w := &wire.Welcome{Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: list, Window: g.cfg.Window.Milliseconds()}
+	w := &wire.Welcome{Heartbeat: g.cfg.Heartbeat.Milliseconds(), Tasks: list, Window: g.cfg.Window.Milliseconds(),
+		Addresses: wire.Addresses{Servers: g.cfg.Servers, Buses: g.advertised()}}
 	if list {
 		w.Part, w.After = wire.MaxListed, after
 	}

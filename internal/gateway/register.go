@@ -78,26 +78,45 @@ func (g *Gateway) register(w http.ResponseWriter, r *http.Request) (wire.Registe
 		return wire.Registered{}, err
 	}
 	g.cfg.Log.Info("audit", "action", "Register", "instance", i.ID, "activation", i.Activation, "source", r.RemoteAddr)
-	return wire.Registered{InstanceID: i.ID, Region: i.Region, Name: i.Name, NATS: g.url(r.Host), CA: g.cfg.CA}, nil
+	return wire.Registered{
+		InstanceID: i.ID, Region: i.Region, Name: i.Name, NATS: g.url(r.Host), CA: g.cfg.CA,
+		Addresses: wire.Addresses{Servers: g.cfg.Servers, Buses: g.advertised()},
+	}, nil
+}
+
+// scheme is that of the bus's URLs.
+func (g *Gateway) scheme() string {
+	if g.bus.cfg.TLS != nil || g.cfg.CA != "" {
+		return "tls://"
+	}
+	return "nats://"
+}
+
+// advertised are the URLs at which the bus is said to be, none when nothing is said.
+func (g *Gateway) advertised() (list []string) {
+	for text := range strings.SplitSeq(g.cfg.Advertise, ",") {
+		text = strings.TrimSpace(text)
+		switch {
+		case text == "":
+		case strings.Contains(text, "://"):
+			list = append(list, text)
+		default:
+			list = append(list, g.scheme()+text)
+		}
+	}
+	return list
 }
 
 // url is where the bus is for a machine that reached this server as host.
 func (g *Gateway) url(host string) string {
-	scheme := "nats://"
-	if g.bus.cfg.TLS != nil || g.cfg.CA != "" {
-		scheme = "tls://"
-	}
-	switch {
-	case strings.Contains(g.cfg.Advertise, "://"):
-		return g.cfg.Advertise
-	case g.cfg.Advertise != "":
-		return scheme + g.cfg.Advertise
+	if list := g.advertised(); len(list) > 0 {
+		return list[0]
 	}
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = host
 	}
-	return scheme + net.JoinHostPort(name, g.bus.Port())
+	return g.scheme() + net.JoinHostPort(name, g.bus.Port())
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

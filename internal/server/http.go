@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -16,17 +17,30 @@ const drain = 10 * time.Second
 
 // serve answers HTTP until ctx ends and all requests under way are answered.
 func (s *Server) serve(ctx context.Context) error {
-	srv := &http.Server{
-		Handler: s.mux(), TLSConfig: s.tls, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	return s.answerOn(ctx, s.cfg.HTTP.door(s.listener, s.metrics.turnedAway.Inc), s.mux(), s.tls)
+}
+
+// serveMetrics does so for metrics that have an address of their own.
+func (s *Server) serveMetrics(ctx context.Context) error {
+	if s.metricsListener == nil {
+		return nil
 	}
+	m := http.NewServeMux()
+	m.Handle("GET /metrics", s.metrics.handler())
+	return s.answerOn(ctx, s.cfg.HTTP.door(s.metricsListener, s.metrics.turnedAway.Inc), m, nil)
+}
+
+// answerOn answers what comes in at a door, in plain text without a configuration for TLS.
+func (s *Server) answerOn(ctx context.Context, in *door, h http.Handler, secure *tls.Config) error {
+	srv := s.cfg.HTTP.server(h)
 	srv.RegisterOnShutdown(s.console.Close)
+	srv.TLSConfig, srv.ErrorLog = secure, slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug)
 	failed := make(chan error, 1)
 	go func() { // ends when srv is shut down
-		if s.tls != nil {
-			failed <- srv.ServeTLS(s.listener, "", "")
+		if secure != nil {
+			failed <- srv.ServeTLS(in, "", "")
 		} else {
-			failed <- srv.Serve(s.listener)
+			failed <- srv.Serve(in)
 		}
 	}()
 	select {
@@ -47,7 +61,10 @@ func (s *Server) mux() http.Handler {
 	m.Handle("/", s.rpc)
 	m.Handle(console.Root, s.console)
 	m.Handle(wire.RegisterPath, s.gateway)
-	m.Handle("GET /metrics", s.metrics.handler())
+	m.HandleFunc("GET "+wire.BusPath, s.tunnel)
+	if s.metricsListener == nil && onLoopback(s.cfg.Listen) {
+		m.Handle("GET /metrics", s.metrics.handler())
+	}
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, s.ready(r.Context())) })
 	return m

@@ -23,6 +23,8 @@ type metrics struct {
 	ended    *prometheus.CounterVec
 	reports  *prometheus.CounterVec
 	changes  *prometheus.HistogramVec
+
+	turnedAway prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -37,8 +39,9 @@ func newMetrics() *metrics {
 		changes: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orderly_transaction_seconds",
 			Help:    "Time that transactions of the database took, commit included, by queue: interactive (somebody waits) or mass.",
 			Buckets: []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2}}, []string{"queue"}),
+		turnedAway: prometheus.NewCounter(prometheus.CounterOpts{Name: "orderly_connections_refused_total", Help: "Connections closed at once, since too many were open."}),
 	}
-	m.registry.MustRegister(m.requests, m.took, m.created, m.ended, m.reports, m.changes,
+	m.registry.MustRegister(m.requests, m.took, m.created, m.ended, m.reports, m.changes, m.turnedAway,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,7 +43,11 @@ type Config struct {
 	TLSKey  string   //
 	Hosts   []string // further names and addresses that the server is reached by, for the own CA's certificate
 
-	AdvertiseNATS string // host:port or URL of the bus that agents are told; the host they registered with; required with NATS
+	AdvertiseNATS string   // host:port or URL of the bus that agents are told, several with commas between; the host they registered with; required with NATS
+	Advertise     []string // URLs of the API that agents are told; that with which they registered
+
+	HTTP          HTTPLimits
+	MetricsListen string // host:port of metrics, in plain text; with the API where that is on loopback, else nowhere
 
 	AccessKeyID     string // key of the first account, in place of one that is made
 	AccessKeySecret string
@@ -80,10 +85,12 @@ type Server struct {
 	console  *console.Console
 	metrics  *metrics
 	listener net.Listener
-	tls      *tls.Config // of the API; nil for plain text
-	busTLS   *tls.Config // of the bus; nil for plain text
-	ca       *gateway.CA // nil with a certificate of one's own, or plain text
-	first    First
+
+	metricsListener net.Listener // nil unless metrics have an address of their own
+	tls             *tls.Config  // of the API; nil for plain text
+	busTLS          *tls.Config  // of the bus; nil for plain text
+	ca              *gateway.CA  // nil with a certificate of one's own, or plain text
+	first           First
 }
 
 // First is what a server makes when it starts on an empty database.
@@ -131,6 +138,11 @@ func (s *Server) open(ctx context.Context) error {
 	if s.listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
 		return err
 	}
+	if s.cfg.MetricsListen != "" {
+		if s.metricsListener, err = net.Listen("tcp", s.cfg.MetricsListen); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
 	s.first, err = s.firstAccount(ctx)
 	return err
 }
@@ -158,6 +170,18 @@ func (c *Config) complete() error {
 		c.Log = slog.Default()
 	}
 	c.Scale = max(1, c.Scale)
+	c.HTTP = c.HTTP.withDefaults()
+	return checkAdvertised(c.Advertise)
+}
+
+// checkAdvertised refuses what agents would not use.
+func checkAdvertised(list []string) error {
+	for _, text := range list {
+		u, err := url.Parse(text)
+		if err != nil || u.Hostname() == "" || u.Scheme != "https" && (u.Scheme != "http" || !onLoopback(u.Host)) {
+			return fmt.Errorf("%q is no URL of the API that machines could be told: want https://host:port", text)
+		}
+	}
 	return nil
 }
 
@@ -207,13 +231,13 @@ func (s *Server) assemble(ctx context.Context) error {
 	})
 	g := gateway.Config{
 		Heartbeat: time.Minute / scale, Presence: 5 * time.Second / scale, Probe: 2 * time.Second / scale, Window: 10 * time.Second / scale,
-		Advertise: s.cfg.AdvertiseNATS, Log: s.cfg.Log,
+		Advertise: s.cfg.AdvertiseNATS, Servers: s.cfg.Advertise, Log: s.cfg.Log,
 	}
 	if s.ca != nil && s.cfg.NATS == "" {
 		g.CA = s.ca.PEM()
 	}
 	s.gateway = gateway.New(bus, s.db, s.engine, s.fleet, g)
-	s.rpc = rpc.New(rpc.Config{APIs: s.dialects(tokens), Keys: keys{s.db}, Host: s.cfg.Listen, Log: s.cfg.Log, Observe: s.metrics.request})
+	s.rpc = rpc.New(rpc.Config{APIs: s.dialects(tokens), Keys: keys{s.db}, Host: s.cfg.Listen, Log: s.cfg.Log, Observe: s.metrics.request, MaxBody: int64(s.cfg.HTTP.Body)})
 	s.console = console.New(console.Config{
 		Engine: s.engine, Fleet: s.fleet, Store: s.db, NewKey: NewKey, Fingerprint: s.Fingerprint(), Idle: s.cfg.ConsoleIdle, Log: s.cfg.Log,
 	})
@@ -270,13 +294,16 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.engine.Run(ctx) })
 	g.Go(func() error { return s.fleet.Run(ctx) })
 	g.Go(func() error { return s.serve(ctx) })
+	g.Go(func() error { return s.serveMetrics(ctx) })
 	return g.Wait()
 }
 
 // Close lets go of the database and the address.
 func (s *Server) Close() {
-	if s.listener != nil {
-		s.listener.Close()
+	for _, l := range []net.Listener{s.listener, s.metricsListener} {
+		if l != nil {
+			l.Close()
+		}
 	}
 	if s.db != nil {
 		_ = s.db.Close() // what was written is committed
@@ -314,6 +341,17 @@ func (s *Server) address() string {
 		return addr
 	}
 	return net.JoinHostPort(name, port)
+}
+
+// Metrics is the URL of the metrics, "" where there are none.
+func (s *Server) Metrics() string {
+	switch {
+	case s.metricsListener != nil:
+		return "http://" + s.metricsListener.Addr().String() + "/metrics"
+	case onLoopback(s.cfg.Listen):
+		return s.Endpoint() + "/metrics"
+	}
+	return ""
 }
 
 // Fingerprint is that of the own CA, "" when the API has no use for one.

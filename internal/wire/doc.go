@@ -6,6 +6,13 @@
 // a [Registered]: the instance's ID, where the message bus is, and the CA that signs for it. The
 // private half of the key never leaves the machine.
 //
+// # Ways to the bus
+//
+// A WebSocket at [BusPath] of the API's address carries a connection to the bus in binary messages, byte for
+// byte: what a message holds has no meaning, and TLS is within. It is for networks that do not let a machine
+// reach the bus itself. [Addresses], in the answer to a registration and in each Welcome, tell where servers
+// and buses are from now on; an agent keeps them and uses them for its next connection.
+//
 // # Subjects
 //
 // Everything after that goes over NATS. One process of an agent is a link, named by a random text

@@ -12,8 +12,11 @@ import (
 // would run a schedule once, at once.
 const Version = 2
 
-// RegisterPath is where an agent registers, by POST.
-const RegisterPath = "/v1/register"
+// Paths of the API's address that are for agents.
+const (
+	RegisterPath = "/v1/register" // where one registers, by POST
+	BusPath      = "/v1/nats"     // a WebSocket that carries a connection to the bus, byte for byte
+)
 
 // Bounds of a Reports message.
 const (
@@ -91,6 +94,13 @@ type Registered struct {
 	Name       string `json:"name"`
 	NATS       string `json:"nats"`         // URL: nats://host:port or tls://host:port
 	CA         string `json:"ca,omitempty"` // PEM of the CA that signs for the bus; "" for the system's
+	Addresses
+}
+
+// Addresses are where servers are, as far as they say so.
+type Addresses struct {
+	Servers []string `json:"servers,omitempty"` // URLs of the API
+	Buses   []string `json:"buses,omitempty"`   // URLs as that of Registered
 }
 
 // A Problem is the body of a refused registration.
@@ -210,6 +220,7 @@ type Welcome struct {
 	// what the list is to begin behind.
 	Part  int              `json:"part,omitempty"`
 	After *orderly.TaskKey `json:"after,omitempty"`
+	Addresses
 }
 
 // Goodbye reasons.
