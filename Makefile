@@ -17,7 +17,7 @@ RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
 # hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
 export ORDERLY_REQUIRE_POSTGRES := 1
 
-.PHONY: build test check conformance bench bench-describes soak fuzz fmt states error-codes prepare lint race docs vulncheck
+.PHONY: build test check cross conformance bench bench-describes soak fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped
 build:
@@ -31,9 +31,13 @@ test: prepare
 	go run ./hack/conformance -brief
 
 ## check: everything: style, all tests under the race detector, generated pages, known vulnerabilities
-check: lint race docs vulncheck
+check: lint race docs vulncheck cross
 	cd e2e && go test -race -count=1 ./...
 	go run ./hack/conformance -brief
+
+## cross: the agent and its tests, built and vetted for every system that it is for
+cross:
+	hack/cross
 
 ## conformance: for each item of the published API and each rule, the test that pins it
 conformance:

@@ -1,18 +1,5 @@
-// Command orderly-agent is what runs on each machine of a fleet.
-//
-//	orderly-agent register --server URL --activation-id ID --activation-code CODE [--ca-fingerprint F] [--name NAME] [--data DIR] [--force]
-//	orderly-agent run [--data DIR] [--at-once N] [--reserved N] [--spool BYTES] [--kill-grace DURATION]
-//	                  [--log-level LEVEL] [--log-file FILE] [--log-size BYTES]
-//	                  [--power-off-command C] [--reboot-command C]
-//	orderly-agent version
-//
-// Each flag can be given as a variable of the environment too, in capitals behind ORDERLY_AGENT_: a code in
-// ORDERLY_AGENT_ACTIVATION_CODE is not seen in the list of processes. Without --data the directory is
-// /var/lib/orderly-agent for root and ~/.local/state/orderly-agent for others.
-//
-// It exits with 0 when it was told to end (SIGTERM, SIGINT), with 2 when it was called wrongly or the
-// server refuses the registration, with 3 when running again will not help (deregistered, copied to
-// another machine, or too old for the server), and with 1 on any other failure.
+// Command orderly-agent is what runs on each machine of a fleet; `orderly-agent help` says how it is called,
+// and docs/agent.md more.
 //
 // On SIGTERM running commands are ended, in at most two and a half seconds, and reported as
 // Error/ClientRestarted: a service manager should signal this process only, and give it ten seconds.
@@ -22,9 +9,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // for schedules on machines that have no time zone database: 400 kB of the program
 
@@ -42,14 +32,28 @@ const (
 )
 
 const usage = `Usage:
-  orderly-agent register --server URL --activation-id ID --activation-code CODE
-                         [--ca-fingerprint F] [--name NAME] [--data DIR] [--force]
-  orderly-agent run      [--data DIR] [--at-once N] [--reserved N] [--spool BYTES] [--kill-grace DURATION]
-                         [--log-level LEVEL] [--log-file FILE] [--log-size BYTES]
-                         [--power-off-command C] [--reboot-command C]
+  orderly-agent install   [--server URL --activation-id ID --activation-code CODE ...]
+                          [--init systemd|openrc|sysv] [--program PATH] [--root DIR] [-- FLAGS OF run]
+  orderly-agent uninstall [--init ...] [--root DIR]
+  orderly-agent status    [--data DIR]
+  orderly-agent doctor    [--data DIR] [--server URL [--ca-fingerprint F]] [--proxy URL] [--transport T] [--timeout D]
+  orderly-agent register  --server URL[,URL...] --activation-id ID --activation-code CODE
+                          [--ca-fingerprint F] [--name NAME] [--proxy URL|none] [--data DIR] [--force]
+  orderly-agent run       [--data DIR] [--at-once N] [--reserved N] [--spool BYTES] [--kill-grace DURATION]
+                          [--proxy URL|none] [--transport auto|tcp|websocket]
+                          [--log-level LEVEL] [--log-file FILE] [--log-size BYTES]
+                          [--power-off-command C] [--reboot-command C]
   orderly-agent version
 
-Each flag can be given as ORDERLY_AGENT_<FLAG> in the environment too.
+Each flag can be given as ORDERLY_AGENT_<FLAG> in the environment too: a code in ORDERLY_AGENT_ACTIVATION_CODE
+is not seen in the list of processes. Without --data the directory is /var/lib/orderly-agent for root and
+~/.local/state/orderly-agent for others. Without --proxy, HTTPS_PROXY and NO_PROXY say what proxy is used.
+
+Exit codes:
+  0  done; told to end (SIGTERM, SIGINT); status: connected; doctor: all is well
+  1  any other failure; status: not connected
+  2  called wrongly, or the server refuses the registration
+  3  running again will not help: not registered, deregistered, copied to another machine, too old for the server
 `
 
 // errUsage was explained where it was found.
@@ -70,6 +74,9 @@ func main() {
 }
 
 func exitCode(err error) int {
+	if t, ok := errors.AsType[agent.Trouble](err); ok {
+		return int(t)
+	}
 	if _, refused := errors.AsType[*agent.Refusal](err); refused || errors.Is(err, errUsage) || errors.Is(err, agent.ErrRegistered) {
 		return exitUsage
 	}
@@ -90,13 +97,31 @@ func command(ctx context.Context, args []string) error {
 		return register(ctx, args[1:])
 	case "run":
 		return run(ctx, args[1:])
+	case "install":
+		return install(ctx, args[1:])
+	case "uninstall":
+		return uninstall(ctx, args[1:])
+	case "status":
+		return status(ctx, args[1:])
+	case "doctor":
+		return doctor(ctx, args[1:])
 	case "version", "--version":
 		fmt.Println("orderly-agent", version, runtime.GOOS+"/"+runtime.GOARCH)
 		return nil
 	case "help", "-h", "--help":
-		fmt.Print(usage)
+		fmt.Print(usage + troubles())
 		return nil
 	}
 	fmt.Fprint(os.Stderr, usage)
 	return errUsage
+}
+
+// troubles are the exit codes of doctor.
+func troubles() string {
+	var b strings.Builder
+	b.WriteString("Exit codes of doctor:\n")
+	for _, t := range slices.Sorted(maps.Keys(agent.Troubles)) {
+		fmt.Fprintf(&b, "  %d  %s\n", int(t), t.Error())
+	}
+	return b.String()
 }

@@ -1,10 +1,16 @@
+//go:build unix
+
 package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,11 +37,28 @@ func answer(w http.ResponseWriter, r *http.Request) {
 func TestScripts(t *testing.T) {
 	site := httptest.NewServer(http.HandlerFunc(answer))
 	t.Cleanup(site.Close) // the scripts run after this function
+	orderly := filepath.Join(t.TempDir(), "orderly")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", orderly, "../orderly")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the server: %v\n%s", err, out)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:       "testdata/script",
+		Cmds:      conditions,
+		Condition: condition,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("SERVER", site.URL)
+			e.Setenv("SITE", site.URL)
+			e.Setenv("ORDERLY", orderly)
+			e.Setenv("HOME", e.WorkDir)
 			return nil
 		},
 	})
+}
+
+// condition is whether this machine is as a script needs it.
+func condition(name string) (bool, error) {
+	if name == "root" {
+		return os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
 }

@@ -36,6 +36,9 @@ type Config struct {
 
 	Power Power // what exit codes may ask for (EXI-2); nothing
 
+	Transport Transport // Auto
+	Proxy     string    // as a [RegisterConfig] has it; "": as at registration
+
 	// Uptime is how long ago that boot was when New is called; 0 asks the system.
 	Uptime time.Duration
 
@@ -52,6 +55,7 @@ func (c Config) withDefaults() Config {
 	c.Times.Clock = cmp.Or(c.Times.Clock, DefaultTimes.Clock)
 	c.Times.Grace = min(c.Times.Grace, MaxGrace)
 	c.Root = cmp.Or(c.Root, "/")
+	c.Transport = cmp.Or(c.Transport, Auto)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
 }
@@ -68,6 +72,7 @@ type Agent struct {
 	link     string // names this process to the server
 	journal  *Journal
 	groups   *proc.Cgroups // nil where there are none
+	dialer   *dialer
 
 	events chan func()
 	over   chan struct{} // closed when nobody takes events any more
@@ -85,6 +90,7 @@ type Agent struct {
 
 	leaving bool
 	failure error
+	status  Status
 }
 
 // New prepares the agent of the machine that is registered in c.Dir. It refuses a directory that was
@@ -107,9 +113,13 @@ func New(c Config) (*Agent, error) {
 			return nil, fmt.Errorf("find out the machine's boot: %w", err)
 		}
 	}
+	d, err := newDialer(&id, proxy(cmp.Or(c.Proxy, id.Proxy)), c.Transport)
+	if err != nil {
+		return nil, err
+	}
 	return &Agent{
-		cfg: c, log: c.Log.With("instance", id.Instance), identity: id, boot: boot, made: time.Now(), link: rand.Text(),
-		zone:   newZone(c.Root),
+		zone: newZone(c.Root),
+		cfg:  c, dialer: d, log: c.Log.With("instance", id.Instance), identity: id, boot: boot, made: time.Now(), link: rand.Text(),
 		events: make(chan func()), over: make(chan struct{}),
 		tasks: map[Occurrence]*task{}, active: map[Occurrence]*task{},
 		reports: reports{queued: map[Occurrence]bool{}},
@@ -139,6 +149,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer a.groups.Wait()
 	a.takeOver()
 	defer close(a.over)
+	a.begin()
+	defer a.leave()
 	a.connect()
 	defer a.disconnect()
 	a.log.Info("agent runs", "version", a.cfg.Version, "link", a.link)
@@ -202,6 +214,13 @@ func (a *Agent) serve(quit <-chan struct{}) error {
 // finished reports whether there is nothing more to do here.
 func (a *Agent) finished() bool {
 	return a.leaving && len(a.active) == 0 && (a.reports.none() || !a.uplink.welcome)
+}
+
+// leave tells that the agent ends; why it has to, stays.
+func (a *Agent) leave() {
+	if a.failure == nil {
+		a.stand(Away)
+	}
 }
 
 // fail makes Run end with an error.

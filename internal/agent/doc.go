@@ -4,10 +4,17 @@
 // # What it holds
 //
 // A directory of its own: identity.json (who the machine is, with the private key), journal (what
-// was given, started and ended; see [Journal]) and work (the scripts of the commands that run). The
+// was given, started and ended; see [Journal]), status.json (how it stands with its server; see [Status]) and
+// work (the scripts of the commands that run). The
 // journal comes first: no process is started that it does not name, so that whatever is killed and
 // when, a task is started at most once, and the report of an end stays in the journal until the
 // server has acknowledged it.
+//
+// # Ways to the server
+//
+// Connections go through a proxy if one is set. The bus is reached by TCP or, where that does not lead to one,
+// inside a WebSocket of the API's address; the way that led there is tried first the next time. [Checkup] walks
+// the same ways and tells what is wrong with them.
 //
 // # Life of a task
 //

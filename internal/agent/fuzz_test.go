@@ -15,6 +15,7 @@ func FuzzToAgent(f *testing.F) {
 	for _, m := range []wire.ToAgent{
 		{Welcome: &wire.Welcome{Heartbeat: 1, Window: 1 << 62}},
 		{Welcome: &wire.Welcome{Heartbeat: -1, Tasks: true}},
+		{Welcome: &wire.Welcome{Addresses: wire.Addresses{Servers: []string{"https://[::1"}, Buses: []string{"tls://host:1", "nats://127.0.0.1"}}}},
 		{Goodbye: wire.ByeDuplicate}, {Goodbye: wire.ByeDeregistered},
 		{Run: &wire.Run{TaskKey: ref.TaskKey, Incarnation: "i", Boot: "b", Allowance: 1 << 62, Job: []byte(`{"type":"RunShellScript"}`)}},
 		{Run: &wire.Run{Incarnation: "i", Boot: "b", Job: []byte(`null`)}},
@@ -23,7 +24,7 @@ func FuzzToAgent(f *testing.F) {
 		f.Add(wire.Encode(m))
 	}
 	for _, p := range []wire.Plan{
-		{Mode: orderly.Period, Frequency: "rate(60s)", Age: 1 << 62, Ran: 1 << 40, Version: -1}, {Mode: orderly.Period, Frequency: "0 0 0 L * ?"},
+		{Mode: orderly.Period, Frequency: "rate(60s)", Age: 1 << 62, Ran: 1 << 30, Version: -1}, {Mode: orderly.Period, Frequency: "0 0 0 L * ?"},
 		{Mode: orderly.EveryReboot, Age: 1 << 40}, {Mode: orderly.NextRebootOnly, Age: -1, Before: "b"}, {Mode: orderly.DryRun}, {Mode: "x"},
 	} {
 		f.Add(wire.Encode(wire.ToAgent{Run: &wire.Run{TaskKey: ref.TaskKey, Incarnation: "i", Boot: "b", Plan: &p, Job: []byte(`{"type":"RunShellScript"}`)}}))
@@ -64,8 +65,14 @@ func idle(t *testing.T) *Agent {
 		t.Fatal(err)
 	}
 	c := Config{AtOnce: -1}.withDefaults()
+	id := Identity{Server: "http://127.0.0.1:1", NATS: "nats://127.0.0.1:1"}
+	d, err := newDialer(&id, "", Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Dir = t.TempDir()
 	a := &Agent{
-		cfg: c, log: c.Log, boot: "b", journal: j, events: make(chan func()), over: make(chan struct{}),
+		identity: id, dialer: d, cfg: c, log: c.Log, boot: "b", journal: j, events: make(chan func()), over: make(chan struct{}),
 		tasks: map[Occurrence]*task{}, active: map[Occurrence]*task{},
 		reports: reports{queued: map[Occurrence]bool{}},
 	}

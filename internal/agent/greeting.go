@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -58,6 +59,7 @@ func (a *Agent) welcomed(w *wire.Welcome) {
 	}
 	u.heartbeat = milliseconds(w.Heartbeat)
 	u.window.Store(int64(milliseconds(w.Window)))
+	a.move(w.Addresses)
 	if w.Tasks {
 		u.listed, u.hellos, u.part, u.after = true, 0, min(w.Part, wire.MaxListed), w.After
 		a.hello(u.conn)
@@ -68,6 +70,7 @@ func (a *Agent) welcomed(w *wire.Welcome) {
 		a.log.Info("welcome")
 	}
 	u.welcome, u.admitted, u.rival = true, true, false
+	a.stand(Connected)
 	a.scheduleBeat()
 	a.resumeReports()
 	early := a.early
@@ -78,10 +81,34 @@ func (a *Agent) welcomed(w *wire.Welcome) {
 	a.startWaiting()
 }
 
+// move remembers where the servers are now. The connection stays; the next one goes there.
+func (a *Agent) move(to wire.Addresses) {
+	id, err := a.identity.moved(to)
+	if err == nil && slices.Equal(id.servers(), a.identity.servers()) && slices.Equal(id.buses(), a.identity.buses()) {
+		return
+	}
+	if err == nil {
+		err = id.save(filepath.Join(a.cfg.Dir, identityFile))
+	}
+	if nc := a.uplink.conn.nc; err == nil && nc != nil {
+		err = nc.SetServerPool(id.buses())
+	}
+	if err != nil {
+		a.log.Warn("the server's new addresses cannot be used", "error", err)
+		return
+	}
+	a.identity = id
+	a.dialer.aim(id)
+	a.log.Info("the server has told its addresses", "servers", id.servers(), "buses", id.buses())
+}
+
 // dismissed is called when the server does not want this link.
 func (a *Agent) dismissed(reason string) {
 	a.disconnect()
 	a.uplink.admitted, a.uplink.rival, a.early = false, true, nil
+	if s, ok := dismissals[reason]; ok {
+		a.stand(s)
+	}
 	switch reason {
 	case wire.ByeDeregistered:
 		a.fail(ErrDeregistered)

@@ -85,8 +85,8 @@ func (a *Agent) uptime() (time.Duration, bool) {
 	return up, err == nil
 }
 
-// osType is the family this system belongs to; those without a name of their own are nearest to
-// FreeBSD.
+// osType is the family this system belongs to. Those without a name of their own in the API are nearest to
+// FreeBSD, macOS among them; what it is, osVersion says (docs/deviations.md).
 func osType() orderly.OSType {
 	switch runtime.GOOS {
 	case "linux":
@@ -101,7 +101,7 @@ func osType() orderly.OSType {
 func osVersion(root string) string {
 	data, err := os.ReadFile(filepath.Join(root, "etc", "os-release"))
 	if err != nil {
-		return runtime.GOOS
+		return systemName()
 	}
 	for line := range strings.Lines(string(data)) {
 		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
@@ -109,5 +109,5 @@ func osVersion(root string) string {
 			return v[:min(len(v), 128)]
 		}
 	}
-	return runtime.GOOS
+	return systemName()
 }

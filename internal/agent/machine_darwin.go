@@ -25,3 +25,12 @@ func bootAge() (time.Duration, error) {
 	}
 	return time.Since(time.Unix(tv.Unix())), nil
 }
+
+// systemName is what the system calls itself.
+func systemName() string {
+	version, err := unix.Sysctl("kern.osproductversion")
+	if err != nil || version == "" {
+		return "macOS"
+	}
+	return "macOS " + version
+}

@@ -24,3 +24,6 @@ func bootAge() (time.Duration, error) {
 	}
 	return time.Duration(ts.Nano()), nil
 }
+
+// systemName is what the system calls itself where it has no /etc/os-release.
+func systemName() string { return "linux" }

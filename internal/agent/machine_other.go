@@ -3,6 +3,8 @@
 package agent
 
 import (
+	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,4 +28,17 @@ func bootAge() (time.Duration, error) {
 		return 0, err
 	}
 	return time.Since(time.Unix(tv.Unix())), nil
+}
+
+// systemName is what the system calls itself where it has no /etc/os-release.
+func systemName() string {
+	kernel, err := unix.Sysctl("kern.ostype")
+	if err != nil {
+		return runtime.GOOS
+	}
+	release, err := unix.Sysctl("kern.osrelease")
+	if err != nil {
+		return kernel
+	}
+	return strings.TrimSpace(kernel + " " + release)
 }

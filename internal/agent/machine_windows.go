@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -35,3 +36,9 @@ func bootID() (string, error) {
 
 // bootAge is how long ago that boot was.
 func bootAge() (time.Duration, error) { return windows.DurationSinceBoot(), nil }
+
+// systemName is what the system calls itself.
+func systemName() string {
+	v := windows.RtlGetVersion()
+	return fmt.Sprintf("Windows %d.%d.%d", v.MajorVersion, v.MinorVersion, v.BuildNumber)
+}

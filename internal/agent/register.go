@@ -23,13 +23,14 @@ import (
 // needed.
 type RegisterConfig struct {
 	Dir            string // where the agent keeps its things; made if need be
-	Server         string // https://host:port, or http:// on this machine
+	Server         string // https://host:port, or http:// on this machine; several with commas between
 	ActivationID   string
 	ActivationCode string
 	CAFingerprint  string // SHA-256 of the server's CA, "sha256:<hex>"; "": the system's CAs are trusted
 	Name           string // of the instance; "": the server makes one
 	Force          bool   // replaces a registration
 	Version        string // of the program; "dev"
+	Proxy          string // URL of an HTTP proxy, NoProxy, or "": HTTPS_PROXY and NO_PROXY say; it is remembered
 	Root           string // of the file system that has the facts about the machine; "/"
 }
 
@@ -52,7 +53,7 @@ const (
 // answer was lost can be repeated: it comes with the same key, and the server answers the same.
 func Register(ctx context.Context, c RegisterConfig) (Identity, error) {
 	c.Root, c.Version = cmp.Or(c.Root, "/"), cmp.Or(c.Version, "dev")
-	client, server, err := c.client()
+	servers, err := c.ways()
 	if err != nil {
 		return Identity{}, err
 	}
@@ -72,7 +73,7 @@ func Register(ctx context.Context, c RegisterConfig) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	id, err := c.ask(ctx, client, server, pending)
+	id, err := c.askAny(ctx, servers, pending)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -111,47 +112,66 @@ func (c *RegisterConfig) pending() (Identity, error) {
 	if err != nil {
 		return id, fmt.Errorf("make a key: %w", err)
 	}
-	id = Identity{Server: c.Server, Seed: string(seed), Machine: now}
+	id = Identity{Seed: string(seed), Machine: now}
 	return id, id.save(path)
 }
 
-// client is for talking to a server that is known to be the right one.
-func (c *RegisterConfig) client() (*http.Client, *url.URL, error) {
-	u, err := url.Parse(c.Server)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read server's URL: %w", err)
-	}
-	if u.Scheme != "https" && u.Scheme != "http" {
-		return nil, nil, fmt.Errorf("%q does not begin with https://", c.Server)
-	}
-	if err := checkPlain(u, "http"); err != nil {
-		return nil, nil, err
-	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
-	if transport.TLSClientConfig, err = trust(u.Hostname(), c.CAFingerprint); err != nil {
-		return nil, nil, err
-	}
-	return &http.Client{
-		Transport: transport,
-		Timeout:   registerTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // the code is for this server only
-		},
-	}, u.JoinPath(wire.RegisterPath), nil
+// reached is a server's URL, and a client that takes nobody else for that server.
+type reached struct {
+	url    *url.URL
+	client *http.Client
 }
 
-// ask has the server register the machine of pending.
-func (c *RegisterConfig) ask(ctx context.Context, client *http.Client, server *url.URL, pending Identity) (Identity, error) {
-	body, err := c.registration(&pending, server.Hostname())
+// ways are the servers that may register the machine.
+func (c *RegisterConfig) ways() ([]reached, error) {
+	p := proxy(c.Proxy)
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	var list []reached
+	for _, s := range c.servers() {
+		u, err := parseServer(s)
+		if err != nil {
+			return nil, err
+		}
+		config, err := trust(u.Hostname(), c.CAFingerprint)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, reached{u, p.client(config, registerTimeout)})
+	}
+	return list, nil
+}
+
+// servers are the URLs in c.Server.
+func (c *RegisterConfig) servers() []string { return strings.Split(c.Server, ",") }
+
+// askAny has the first server that answers register the machine of pending. The others need not be asked
+// when one refuses: they have one mind.
+func (c *RegisterConfig) askAny(ctx context.Context, servers []reached, pending Identity) (Identity, error) {
+	var errs []error
+	for _, s := range servers {
+		id, err := c.ask(ctx, s, pending)
+		if _, refused := errors.AsType[*Refusal](err); err == nil || refused {
+			return id, err
+		}
+		errs = append(errs, err)
+	}
+	return Identity{}, errors.Join(errs...)
+}
+
+// ask has one server register the machine of pending.
+func (c *RegisterConfig) ask(ctx context.Context, server reached, pending Identity) (Identity, error) {
+	body, err := c.registration(&pending, server.url.Hostname())
 	if err != nil {
 		return Identity{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.url.JoinPath(wire.RegisterPath).String(), bytes.NewReader(body))
 	if err != nil {
 		return Identity{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(req)
+	resp, err := server.client.Do(req)
 	if err != nil {
 		return Identity{}, fmt.Errorf("register: %w", err)
 	}
@@ -167,6 +187,7 @@ func (c *RegisterConfig) ask(ctx context.Context, client *http.Client, server *u
 		}
 		return Identity{}, refusal
 	}
+	pending.Server, pending.Servers, pending.Proxy, pending.Pinned = server.url.String(), c.servers(), c.Proxy, c.CAFingerprint
 	return accept(pending, answer)
 }
 
@@ -200,7 +221,7 @@ func accept(id Identity, answer []byte) (Identity, error) {
 		return id, errors.New("register: the answer has no instance ID")
 	}
 	id.Instance, id.Region, id.Name, id.NATS, id.CA = r.InstanceID, r.Region, r.Name, r.NATS, r.CA
-	if _, _, err := id.transport(); err != nil {
+	if id, err = id.moved(r.Addresses); err != nil {
 		return id, fmt.Errorf("register: %w", err)
 	}
 	return id, nil

@@ -1,12 +1,9 @@
 package agent
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"math/rand/v2"
 	"net"
-	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -16,9 +13,6 @@ import (
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/wire"
 )
-
-// dialTimeout leaves a server time that a hundred thousand others are dialling too.
-const dialTimeout = 30 * time.Second
 
 // Bounds of what waits in memory to be handled. What is dropped comes again.
 const (
@@ -75,6 +69,7 @@ func (a *Agent) connect() {
 // unconnected is called when there is not even somebody to ask again.
 func (a *Agent) unconnected(c *connection, err error) {
 	a.log.Error("cannot connect", "error", err)
+	a.troubled(err)
 	a.after(a.cfg.Times.Reconnect.pause(16), func() {
 		if a.uplink.conn == c && !a.leaving {
 			a.connect()
@@ -90,9 +85,9 @@ func (a *Agent) attached(c *connection, nc *nats.Conn) {
 	c.nc = nc
 }
 
-// options are those of a connection that never gives up and takes little memory.
-func (a *Agent) options(c *connection) (*nats.Options, error) {
-	key, err := nkeys.FromSeed([]byte(a.identity.Seed))
+// options are those that a connection of this identity cannot do without.
+func (i *Identity) options(d *dialer) (*nats.Options, error) {
+	key, err := nkeys.FromSeed([]byte(i.Seed))
 	if err != nil {
 		return nil, err
 	}
@@ -100,16 +95,26 @@ func (a *Agent) options(c *connection) (*nats.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig, secure, err := a.identity.transport()
+	tlsConfig, secure, err := i.transport()
 	if err != nil {
 		return nil, err
 	}
 	o := nats.GetDefaultOptions()
-	o.Url, o.Name = a.identity.NATS, a.link // so that the server knows whose end it sees
+	o.Servers = i.buses()
 	o.Nkey, o.SignatureCB = public, key.Sign
 	o.TLSConfig, o.Secure = tlsConfig, secure
+	o.CustomDialer, o.SkipHostLookup = d, true
+	return &o, nil
+}
+
+// options are those of a connection that never gives up and takes little memory.
+func (a *Agent) options(c *connection) (*nats.Options, error) {
+	o, err := a.identity.options(a.dialer)
+	if err != nil {
+		return nil, err
+	}
+	o.Name = a.link // so that the server knows whose end it sees
 	o.Timeout, o.PingInterval, o.MaxPingsOut = dialTimeout, a.cfg.Times.Ping, 1
-	o.CustomDialer = &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive}
 	o.MaxReconnect, o.RetryOnFailedConnect, o.IgnoreAuthErrorAbort = -1, true, true
 	o.ReconnectBufSize = -1
 	o.ReconnectToServerCB = func(servers []nats.Server, _ nats.ServerInfo) (*nats.Server, time.Duration) {
@@ -118,11 +123,14 @@ func (a *Agent) options(c *connection) (*nats.Options, error) {
 	o.ConnectedCB = func(nc *nats.Conn) { a.post(func() { a.up(c, nc) }) }
 	o.ReconnectedCB = o.ConnectedCB
 	o.DisconnectedErrCB = func(_ *nats.Conn, err error) { a.post(func() { a.down(c, err) }) }
-	o.ReconnectErrCB = func(_ *nats.Conn, err error) { a.log.Warn("cannot connect", "error", err) }
+	o.ReconnectErrCB = func(_ *nats.Conn, err error) {
+		a.log.Warn("cannot connect", "error", err)
+		a.post(func() { a.troubled(err) })
+	}
 	o.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		a.log.Warn("trouble with the connection", "error", err)
 	}
-	return &o, nil
+	return o, nil
 }
 
 // keepAlive lets the system find out within half a minute that a server is gone without a word, at no
@@ -145,7 +153,8 @@ func (a *Agent) up(c *connection, nc *nats.Conn) {
 	}
 	c.nc, c.up = nc, true
 	c.attempts.Store(0)
-	a.log.Info("connected", "server", nc.ConnectedUrlRedacted())
+	a.status.Bus, a.status.Transport = nc.ConnectedUrlRedacted(), a.dialer.arrived()
+	a.log.Info("connected", "server", a.status.Bus, "transport", a.status.Transport)
 	if nc.NumSubscriptions() == 0 {
 		if err := a.subscribe(nc); err != nil {
 			a.log.Error("cannot subscribe", "error", err)
@@ -178,6 +187,8 @@ func (a *Agent) down(c *connection, err error) {
 	}
 	a.uplink.welcome, c.up = false, false
 	a.log.Warn("disconnected", "error", err)
+	a.stand(Connecting)
+	a.troubled(err)
 }
 
 // disconnect closes the connection for good.
@@ -203,23 +214,4 @@ func (a *Agent) publish(kind string, m any) {
 	if err != nil && !errors.Is(err, nats.ErrReconnectBufExceeded) {
 		a.log.Warn("cannot send", "kind", kind, "error", err)
 	}
-}
-
-// transport is the TLS configuration of the identity's bus, and whether there must be TLS.
-func (i *Identity) transport() (c *tls.Config, secure bool, err error) {
-	u, err := url.Parse(i.NATS)
-	if err != nil {
-		return nil, false, err
-	}
-	if err := checkPlain(u, "nats"); err != nil {
-		return nil, false, err
-	}
-	c = &tls.Config{MinVersion: tls.VersionTLS12}
-	if i.CA != "" {
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM([]byte(i.CA)) {
-			return nil, false, errors.New("the CA in the identity is no certificate")
-		}
-	}
-	return c, u.Scheme != "nats", nil
 }
