@@ -83,6 +83,7 @@ type Agent struct {
 	long    int                  // how many of them are not brief
 	acked   memory
 	early   []arrival // what came before the first welcome
+	resting bool      // memory is about to be given back
 	live    bool      // a look at the running commands' output is due
 
 	uplink  uplink

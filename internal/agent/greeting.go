@@ -70,6 +70,7 @@ func (a *Agent) welcomed(w *wire.Welcome) {
 		a.log.Info("welcome")
 	}
 	u.welcome, u.admitted, u.rival = true, true, false
+	a.rest() // what it took to connect is free
 	a.stand(Connected)
 	a.scheduleBeat()
 	a.resumeReports()

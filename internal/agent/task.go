@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/base64"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -199,6 +200,22 @@ func (a *Agent) exited(t *task, o outcome) {
 	a.vacate(t)
 	a.end(t, o)
 	a.startWaiting()
+	a.rest()
+}
+
+// rest gives memory that is free back to the system once nothing has run for a while: an agent is idle
+// nearly always, and what it took for its last command is of use to others.
+func (a *Agent) rest() {
+	if a.resting || a.cfg.Times.Rest <= 0 {
+		return
+	}
+	a.resting = true
+	a.after(a.cfg.Times.Rest, func() {
+		a.resting = false
+		if len(a.active) == 0 {
+			debug.FreeOSMemory()
+		}
+	})
 }
 
 // end records and reports how a task ended. One that cannot be recorded is remembered.

@@ -17,6 +17,7 @@ type Times struct {
 	Live      time.Duration // between pieces of output of a running command
 	Leave     time.Duration // for ending when the agent is told to
 	Grace     time.Duration // between asking a command to end and killing it; 0 kills at once, MaxGrace is the most
+	Rest      time.Duration // of quiet after which memory that is free goes back to the system
 	Clock     time.Duration // between looks at a clock that may be set; what is due and later than this is left out
 }
 
@@ -32,6 +33,7 @@ var DefaultTimes = Times{
 	Live:      time.Second,
 	Leave:     5 * time.Second,
 	Grace:     5 * time.Second,
+	Rest:      10 * time.Second,
 	Clock:     30 * time.Second,
 }
 
@@ -45,7 +47,7 @@ func (t Times) Scale(n int) Times {
 	d := time.Duration(n)
 	return Times{
 		t.Hello.scale(d), t.Report.scale(d), t.Reconnect.scale(d), t.Rival / d, t.Heartbeat / d,
-		t.Ping / d, t.Running / d, t.Live / d, t.Leave, t.Grace / d, t.Clock,
+		t.Ping / d, t.Running / d, t.Live / d, t.Leave, t.Grace / d, t.Rest / d, t.Clock,
 	}
 }
 
