@@ -42,8 +42,8 @@ type echo struct {
 	empty           float64       // memory of the bus before them
 }
 
-// startEcho starts a bus and its clients, as many as n.
-func (b *bench) startEcho(ctx context.Context, n int, mode string) (e *echo, err error) {
+// startEcho starts a bus and its clients, as many as n; more are arguments of theirs.
+func (b *bench) startEcho(ctx context.Context, n int, mode string, more ...string) (e *echo, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (b *bench) startEcho(ctx context.Context, n int, mode string) (e *echo, err
 		return nil, err
 	}
 	begin := time.Now()
-	if e.clients, err = start(ctx, command{path: b.bareClient, args: []string{"-n", count, "-url", url, "-ca", ca}}); err != nil {
+	if e.clients, err = start(ctx, command{path: b.bareClient, args: append([]string{"-n", count, "-url", url, "-ca", ca}, more...)}); err != nil {
 		return nil, err
 	}
 	_, err = e.clients.line(5 * time.Minute)

@@ -15,14 +15,12 @@ import (
 
 // Targets; below 0 for at least.
 const (
-	tasksPerSecond  = -5000
-	kbPlain         = 60
-	kbTLS           = 75
-	realSeconds     = 0.6
-	idleMillis      = 20
-	agentFileMB     = 15
-	agentResidentMB = 12
-	longPercent     = 1
+	tasksPerSecond = -5000
+	kbPlain        = 60
+	kbTLS          = 75
+	realSeconds    = 0.6
+	idleMillis     = 20
+	longPercent    = 1
 )
 
 // idleRuns is how often the way to one idle agent is measured.
@@ -238,35 +236,6 @@ func (b *bench) realAgents(ctx context.Context) error {
 	return nil
 }
 
-// oneAgent measures the way to one idle agent and back, and the agent's size, beside the echo over
-// one connection and the program at its other end.
-func (b *bench) oneAgent(ctx context.Context) error {
-	p, err := b.open(ctx, "on")
-	if err != nil {
-		return err
-	}
-	defer p.server.stop()
-	agents, err := p.hire(ctx, 1)
-	defer dismiss(agents)
-	if err != nil {
-		return err
-	}
-	e, err := b.startEcho(ctx, 1, "on")
-	if err != nil {
-		return err
-	}
-	defer e.stop()
-	if b.wants("agent") {
-		if err := b.agentSize(ctx, agents[0], e); err != nil {
-			return err
-		}
-	}
-	if b.wants("idle") {
-		return b.idle(ctx, p, e)
-	}
-	return nil
-}
-
 func (b *bench) idle(ctx context.Context, p *place, e *echo) error {
 	var raw, millis []float64
 	for range idleRuns {
@@ -284,32 +253,6 @@ func (b *bench) idle(ctx context.Context, p *place, e *echo) error {
 		raw, millis = append(raw, asked.Seconds()*1000), append(millis, took.Seconds()*1000)
 	}
 	b.add(figure{Name: "one idle real agent, sh -c true, TLS", Unit: "ms", Raw: median(raw), Echo: 1000 / median(raw)}, idleMillis, millis...)
-	return nil
-}
-
-func (b *bench) agentSize(ctx context.Context, agent *process, e *echo) error {
-	ours, err := memory(ctx, agent, min(b.Settle, 30*time.Second))
-	if err != nil {
-		return err
-	}
-	bare, err := memory(ctx, e.clients, 0)
-	if err != nil {
-		return err
-	}
-	echo, err := e.rate(ctx, idleRuns)
-	if err != nil {
-		return err
-	}
-	var files [2]float64
-	for i, p := range []*process{agent, e.clients} {
-		info, err := os.Stat(p.cmd.Path)
-		if err != nil {
-			return err
-		}
-		files[i] = float64(info.Size()) / 1e6
-	}
-	b.add(figure{Name: "orderly-agent, file", Unit: "MB", Raw: files[1], Echo: echo}, agentFileMB, files[0])
-	b.add(figure{Name: "orderly-agent, resident when idle", Unit: "MB", Raw: bare / 1e6, Echo: echo}, agentResidentMB, ours/1e6)
 	return nil
 }
 

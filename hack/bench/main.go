@@ -28,6 +28,7 @@ type settings struct {
 	Real       int           `json:"realAgents"`
 	Runs       int           `json:"runs"`
 	Settle     time.Duration `json:"settleNanoseconds"`
+	Idle       time.Duration `json:"idleNanoseconds"`
 	Only       []string      `json:"only"`
 	TLS        string        `json:"tls"`
 	Sync       string        `json:"sqliteSynchronous"`
@@ -89,6 +90,7 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.Real, "real", 100, "real agents")
 	f.IntVar(&s.Runs, "runs", 5, "runs of each figure, of which the median counts")
 	f.DurationVar(&s.Settle, "settle", time.Minute, "how long agents idle before memory is read")
+	f.DurationVar(&s.Idle, "idle", 10*time.Minute, "how long an agent idles while its processor time is counted")
 	only := f.String("only", strings.Join(parts, ","), "what to measure")
 	f.StringVar(&s.TLS, "tls", "both", "both, on or off: for tasks and memory")
 	f.StringVar(&s.bin, "bin", "", "`directory` of orderly and orderly-agent; they are built when it is empty")

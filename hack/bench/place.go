@@ -135,8 +135,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// hire starts n real agents and returns them when all are connected.
-func (p *place) hire(ctx context.Context, n int) ([]*process, error) {
+// hire starts n real agents, with settings as variables, and returns them when all are connected.
+func (p *place) hire(ctx context.Context, n int, settings ...string) ([]*process, error) {
 	code, err := p.client.CreateActivation(ctx, client.CreateActivationRequest{InstanceCount: n})
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (p *place) hire(ctx context.Context, n int) ([]*process, error) {
 		if _, err := (command{path: agent, args: args, env: env}).output(ctx); err != nil {
 			return agents, err
 		}
-		a, err := start(ctx, command{path: agent, args: []string{"run"}, env: env, quiet: true})
+		a, err := start(ctx, command{path: agent, args: []string{"run"}, env: append(env, settings...), quiet: true})
 		if err != nil {
 			return agents, err
 		}
