@@ -60,6 +60,18 @@ func TestStopAsksFirst(t *testing.T) { // TERM-1
 	}
 }
 
+// Who dies of the first signal, before the others are sent, was stopped.
+func TestSuddenDeathIsTheStops(t *testing.T) { // TERM-1
+	for range 50 {
+		spec := proc.Spec{Path: "sleep", Args: []string{"100"}, Grace: long}
+		p := start(t, spec)
+		p.Stop()
+		if r := wait(t, p); !r.Stopped || r.TimedOut || r.ExitCode != 128+15 {
+			t.Fatalf("result = %+v, want stopped with %d", r, 128+15)
+		}
+	}
+}
+
 // gone waits until nobody has value in the environment.
 func gone(t *testing.T, value string) {
 	t.Helper()

@@ -83,7 +83,11 @@ func (p *Process) ask() bool {
 		return false
 	}
 	if !p.spec.KillTree {
-		return p.cmd.Process.Signal(unix.SIGTERM) == nil && p.cmd.Process.Signal(unix.SIGCONT) == nil
+		if p.cmd.Process.Signal(unix.SIGTERM) != nil {
+			return false
+		}
+		_ = p.cmd.Process.Signal(unix.SIGCONT) // it may have died of the first one
+		return true
 	}
 	h := p.tree.find(p)
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGCONT} {

@@ -20,15 +20,14 @@ func (*tree) release(*Cgroups) {}
 
 // ask asks the process, with Spec.KillTree its group, to end; false when it has ended.
 func (p *Process) ask() bool {
-	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGCONT} {
-		err := p.cmd.Process.Signal(sig)
-		if err == nil && p.spec.KillTree {
-			err = signalGroup(p.PID(), sig)
-		}
-		if err != nil {
-			return false
-		}
+	if p.cmd.Process.Signal(unix.SIGTERM) != nil {
+		return false
 	}
+	if p.spec.KillTree {
+		_ = signalGroup(p.PID(), unix.SIGTERM)
+		_ = signalGroup(p.PID(), unix.SIGCONT)
+	}
+	_ = p.cmd.Process.Signal(unix.SIGCONT) // it may have died of the first one
 	return true
 }
 
