@@ -31,7 +31,7 @@ type Config struct {
 	Boot    string // ID of the machine's boot; "" asks the system
 
 	// Reserved is how many of AtOnce only commands may have whose time limit is a minute at most; a quarter.
-	// Below 0 is none.
+	// Below 0 is none; one slot is for all in any case.
 	Reserved int
 
 	Power Power // what exit codes may ask for (EXI-2); nothing
@@ -49,7 +49,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Version = cmp.Or(c.Version, "dev")
 	c.AtOnce = cmp.Or(c.AtOnce, 64)
-	c.Reserved = max(cmp.Or(c.Reserved, c.AtOnce/4), 0)
+	c.Reserved = max(min(cmp.Or(c.Reserved, c.AtOnce/4), c.AtOnce-1), 0)
 	c.Spool = cmp.Or(c.Spool, 64<<20)
 	c.Times = cmp.Or(c.Times, DefaultTimes)
 	c.Times.Clock = cmp.Or(c.Times.Clock, DefaultTimes.Clock)

@@ -181,7 +181,7 @@ func TestFileReplacesAnother(t *testing.T) {
 // started again.
 func TestRedeliveryDoesNotWriteTwice(t *testing.T) {
 	w := newWorld(t)
-	a := w.start()
+	a := w.start(endOnly)
 	again := func() {
 		w.t.Helper()
 		w.put(1, func(f *wire.File) { f.Overwrite = true })

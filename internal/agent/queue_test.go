@@ -46,6 +46,15 @@ func TestBriefCommandOvertakesLongOnes(t *testing.T) {
 	}
 }
 
+// Whatever is reserved, what may run for hours runs at some time.
+func TestOneSlotIsForAll(t *testing.T) {
+	w := newWorld(t)
+	w.start(func(c *agent.Config) { c.AtOnce, c.Reserved = 1, 5 })
+	if s := w.end(w.run(1, "true", limited(time.Hour))); s.State != orderly.Success {
+		t.Errorf("%s, want Success", s.State)
+	}
+}
+
 // What both kinds may have goes to who came first, and the order holds over a restart.
 func TestQueueIsInOrder(t *testing.T) {
 	w := newWorld(t)

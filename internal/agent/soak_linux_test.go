@@ -80,10 +80,12 @@ func (w *world) goroutines(log string) (n int) {
 	return n
 }
 
+// window is how many commands of a soak run at the same time.
+const window = 32
+
 // soak runs commands number from to to, some at the same time, and returns when all have ended.
 func (w *world) soak(from, to int) {
 	w.t.Helper()
-	const window = 32
 	var mu sync.Mutex
 	ended, more := map[int64]bool{}, make(chan struct{}, to-from)
 	w.set(func() {
@@ -137,11 +139,12 @@ func TestSoak(t *testing.T) {
 		t.Logf("%d commands: %+v", at, last)
 	}
 	t.Logf("%d commands in %v; at first %+v, at last %+v", n-warm, time.Since(begin), before, last)
-	// The pool of threads and the heap settle a little above what they were.
+	// The heap settles a little above what it was. A thread waits for each command, and the runtime keeps
+	// those that have nothing more to do: how many it needed at once is up to the machine's load.
 	for name, got := range map[string][3]int{
 		"open files":       {last.files, before.files, 2},
 		"goroutines":       {last.goroutines, before.goroutines, 0},
-		"threads":          {last.threads, before.threads, 4},
+		"threads":          {last.threads, max(before.threads, window), 16},
 		"children":         {last.children, 0, 0},
 		"files on disk":    {last.onDisk, before.onDisk, 0},
 		"bytes resident":   {last.resident, max(before.resident, maxIdle), 2 << 20},
