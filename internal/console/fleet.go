@@ -119,7 +119,7 @@ type fleetBody struct {
 
 func (c *Console) fleetPage(v *visit) error {
 	q := v.query()
-	f := store.InstanceFilter{Region: v.region, Search: strings.TrimSpace(q.Get("q")), OS: q.Get("os"), Tags: tags(q.All("tag"))}
+	f := store.InstanceFilter{Region: v.region, Search: strings.TrimSpace(q.Get("q")), OS: q.Get("os"), Tags: tags(q.All("tag")), WithoutActive: true}
 	if s := q.Get("state"); s == "online" || s == "offline" {
 		on := s == "online"
 		f.Connected = &on

@@ -112,7 +112,13 @@ func escape(text string) (n int, params *string) {
 		}
 		return n, nil
 	}
-	return 2, nil
+	// A few intermediates and a final letter, such as the choice of a character set with which tput ends colours.
+	for n = 1; n < len(text) && text[n] >= 0x20 && text[n] <= 0x2f; n++ {
+	}
+	if n < len(text) && text[n] >= 0x30 && text[n] <= 0x7e {
+		n++
+	}
+	return n, nil
 }
 
 // letter writes the first letter of text and returns its length.

@@ -1,0 +1,4 @@
+package console
+
+// Terminal is for tests of what output becomes.
+var Terminal = terminal
