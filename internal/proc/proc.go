@@ -221,8 +221,8 @@ func (p *Process) Wait() Result {
 
 // run owns the process from its start to its end, and every goroutine it takes.
 func (p *Process) run(out *os.File) {
-	defer p.tree.release(p.spec.Cgroups)
 	defer close(p.done)
+	defer p.tree.release(p.spec.Cgroups) // before done: Cgroups.Wait waits for the groups of what has ended
 	drained := make(chan bool, 1)
 	go func() { drained <- p.out.drain(out) }()
 	exited := make(chan error, 1)
