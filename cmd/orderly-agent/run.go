@@ -16,7 +16,7 @@ import (
 // Settings that keep the agent small: it does little, and what it does does not wait for it.
 const (
 	gcPercent   = 50
-	memoryLimit = 64 << 20
+	memoryLimit = 10 << 20 // with what is mapped of the program itself, less than 20 MB are resident
 	processors  = 2
 )
 

@@ -14,7 +14,7 @@ import (
 // The budgets of the design.
 const (
 	maxFile  = 12 << 20
-	maxIdle  = 12 << 20
+	maxIdle  = 10 << 20
 	maxFlood = 20 << 20
 )
 

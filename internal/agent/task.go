@@ -203,7 +203,7 @@ func (a *Agent) exited(t *task, o outcome) {
 	a.rest()
 }
 
-// rest gives memory that is free back to the system once nothing has run for a while: an agent is idle
+// rest gives memory that is not needed back to the system once nothing has run for a while: an agent is idle
 // nearly always, and what it took for its last command is of use to others.
 func (a *Agent) rest() {
 	if a.resting || a.cfg.Times.Rest <= 0 {
@@ -214,6 +214,7 @@ func (a *Agent) rest() {
 		a.resting = false
 		if len(a.active) == 0 {
 			debug.FreeOSMemory()
+			unmapProgram()
 		}
 	})
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package agent
+
+// unmapProgram is of Linux.
+func unmapProgram() {}
