@@ -98,6 +98,9 @@ func (s *Server) TryRegister(name, activationID, code string, args ...string) (R
 	return r, err
 }
 
+// Setenv gives the agent a variable, NAME=VALUE, from its next start on.
+func (a *Agent) Setenv(variable string) { a.env = append(a.env, variable) }
+
 // Start starts the agent, again or for the first time, and returns when the server has welcomed it.
 func (a *Agent) Start() {
 	a.t.Helper()

@@ -155,6 +155,7 @@ func (m *machine) register(name string) {
 		m.w.t.Fatal(err)
 	}
 	m.Agent = m.w.server.Register(name, code.ActivationId, code.ActivationCode)
+	m.Setenv("ORDERLY_AGENT_TRANSPORT=tcp") // by another it would go around the network that is away
 	m.w.reach(m.Dir, m.net.url())
 	m.mu.Lock()
 	defer m.mu.Unlock()
