@@ -48,7 +48,7 @@ var joining = regexp.MustCompile(`--server (\S+) --activation-id (\S+) --activat
 // serve is serve [FLAG...]: a real server runs until the script ends. $SERVER is its URL, $FINGERPRINT its CA's, $ID
 // and $CODE are of an activation.
 func serve(ts *testscript.TestScript, _ bool, args []string) {
-	cmd := exec.Command(ts.Getenv("ORDERLY"), append([]string{"server", "--time-scale", "20"}, args...)...) //nolint:noctx // ends with the script
+	cmd := exec.Command(ts.Getenv("ORDERLY"), append([]string{"server", "--time-scale", "20"}, args...)...)
 	dir := ts.MkAbs("server")
 	cmd.Env = []string{
 		"HOME=" + dir, "ORDERLY_DATA=" + dir, "ORDERLY_LISTEN=127.0.0.1:0", "ORDERLY_NATS_LISTEN=127.0.0.1:0",
@@ -88,7 +88,7 @@ func deregister(ts *testscript.TestScript, _ bool, args []string) {
 
 // listen gives $name the URL of a listener that stays open until the script ends.
 func listen(ts *testscript.TestScript, name string) net.Listener {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // waits for nothing
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
 	ts.Setenv(name, "http://"+l.Addr().String())
@@ -163,8 +163,8 @@ func fillDisk(ts *testscript.TestScript, _ bool, args []string) {
 	dir, old := ts.MkAbs(args[0]), ts.MkAbs(args[0])+".old"
 	ts.Check(os.Rename(dir, old))
 	ts.Check(os.Mkdir(dir, 0o700))
-	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", dir).Run()) //nolint:noctx // returns at once
-	ts.Defer(func() { ts.Check(exec.Command("umount", "-l", dir).Run()) })                         //nolint:noctx // likewise
+	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", dir).Run())
+	ts.Defer(func() { ts.Check(exec.Command("umount", "-l", dir).Run()) })
 	ts.Check(os.CopyFS(dir, os.DirFS(old)))
 	f, err := os.Create(filepath.Join(dir, "filler"))
 	ts.Check(err)

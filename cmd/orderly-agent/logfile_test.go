@@ -63,7 +63,7 @@ func TestLogGoesOnWhereItCannotRotate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {

@@ -200,7 +200,7 @@ func (t *tunnel) keepOpen(ctx context.Context) {
 		err := t.ws.Ping(limited)
 		cancel()
 		if err != nil {
-			t.Close()
+			_ = t.Close()
 			return
 		}
 	}

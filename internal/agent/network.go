@@ -126,7 +126,7 @@ const maxConsent = 64 << 10
 // readConsent reads a proxy's answer to CONNECT; rest is what came after it, from the other end.
 func readConsent(from io.Reader, req *http.Request) (rest []byte, err error) {
 	in := bufio.NewReader(io.LimitReader(from, maxConsent))
-	resp, err := http.ReadResponse(in, req)
+	resp, err := http.ReadResponse(in, req) //nolint:bodyclose // what follows is not the body but the other end
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -235,12 +234,4 @@ func (b *browser) post(path string, fields ...string) answer {
 		req.Header.Set("Origin", b.origin)
 	}
 	return b.do(req, nil)
-}
-
-// events reads what is sent live until the stream ends, at most for a while.
-func (b *browser) events(path string) string {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
-	defer cancel()
-	return b.do(http.NewRequestWithContext(ctx, http.MethodGet, b.server.URL+path, nil)).body
 }

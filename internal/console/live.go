@@ -43,8 +43,8 @@ func (c *Console) stream(v *visit, look func(context.Context) (events []event, o
 		if err != nil {
 			return s.end(c, err)
 		}
-		if err := s.send(events, over); err != nil || over {
-			return nil // the browser has gone, or all is said
+		if s.send(events, over) != nil || over {
+			return nil //nolint:nilerr // the browser has gone, or all is said
 		}
 		select {
 		case <-time.After(max(c.cfg.Tick, frugal*time.Since(began))):

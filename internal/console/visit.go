@@ -28,7 +28,6 @@ type visit struct {
 	caller  orderly.Caller
 	session store.Session
 	region  string
-	done    string // what an audit line says beside that it went well
 }
 
 // A handler answers a visit, or returns why it cannot: errors are rendered in one place.

@@ -169,7 +169,7 @@ func (g *Greeting) covered(live []orderly.Task) []orderly.Task {
 			}
 			continue
 		}
-		if (g.After == nil || t.TaskKey.Compare(*g.After) > 0) && (g.Upto == nil || t.TaskKey.Compare(*g.Upto) <= 0) {
+		if (g.After == nil || t.Compare(*g.After) > 0) && (g.Upto == nil || t.Compare(*g.Upto) <= 0) {
 			within = append(within, t)
 		}
 	}

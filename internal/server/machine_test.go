@@ -232,7 +232,7 @@ func (g *gate) pass(w http.ResponseWriter, r *http.Request) {
 	}
 	g.passed = append(g.passed, r.Host)
 	go carry(near, far, buffered.Reader)
-	fmt.Fprint(near, "HTTP/1.1 200 OK\r\n\r\n")
+	_, _ = fmt.Fprint(near, "HTTP/1.1 200 OK\r\n\r\n")
 	go carry(far, near, bufio.NewReader(far))
 }
 
