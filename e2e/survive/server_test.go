@@ -205,8 +205,9 @@ func TestServerKilledBetweenReportAndAcknowledge(t *testing.T) {
 		m.net.loseEndAcks()
 		j := w.mustRun(quick, m)
 		w.awaitState(j, m, orderly.Success)
-		w.restart(0)
-		again := m.net.next(isEnd, false)
+		w.server.Kill()
+		again := m.net.next(isEnd, false) // before a server is there that it could come to
+		w.server.Start()
 		w.await("the report again", again)
 		w.finish(m)
 		w.once(j, m)
