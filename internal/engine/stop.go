@@ -88,15 +88,36 @@ func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, at time.Tim
 	return last, nil
 }
 
-// Release ends all live tasks of an instance that is gone, in a transaction of the caller's (MI-7).
+// Release ends the live tasks of an instance that is gone, in a transaction of the caller's (MI-7); of
+// very many as many as a transaction may hold. ReleaseRest ends the others.
 func (e *Engine) Release(tx *store.Tx, instance string, code orderly.ErrorCode) error {
-	tasks, err := tx.LiveTasks([]string{instance})
+	_, err := e.releasePiece(tx, instance, code)
+	return err
+}
+
+// ReleaseRest ends what Release left. Should it not come to that, the sweep does when the tasks are due.
+func (e *Engine) ReleaseRest(ctx context.Context, instance string, code orderly.ErrorCode) error {
+	for more := true; more; {
+		err := e.db.Write(ctx, store.Interactive, func(tx *store.Tx) (err error) {
+			more, err = e.releasePiece(tx, instance, code)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releasePiece returns whether there may be more.
+func (e *Engine) releasePiece(tx *store.Tx, instance string, code orderly.ErrorCode) (more bool, err error) {
+	tasks, err := tx.LiveTasksOf(instance, pieceSize)
 	if err != nil {
-		return err
+		return false, err
 	}
 	plans, err := e.plansOf(tx, tasks)
 	if err != nil {
-		return err
+		return false, err
 	}
 	c := newChange()
 	for _, t := range tasks {
@@ -105,5 +126,5 @@ func (e *Engine) Release(tx *store.Tx, instance string, code orderly.ErrorCode) 
 			c.note(before, t)
 		}
 	}
-	return c.save(tx)
+	return len(tasks) == pieceSize, c.save(tx)
 }

@@ -127,6 +127,9 @@ func (f *Fleet) Deregister(ctx context.Context, c orderly.Caller, region, id str
 	if !again {
 		f.cfg.Gone(id)
 	}
+	if err := f.engine.ReleaseRest(ctx, id, orderly.InstanceDeregistered); err != nil {
+		return orderly.Instance{}, err
+	}
 	var i orderly.Instance
 	if err := json.Unmarshal([]byte(answer), &i); err != nil {
 		return i, fmt.Errorf("read a remembered answer: %w", err)

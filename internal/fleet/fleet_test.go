@@ -157,6 +157,35 @@ func TestDeregisteredInstanceIsGone(t *testing.T) { // MI-7, TOK-1
 	})
 }
 
+// However many tasks an instance has, all end with it, and no transaction ends more than some.
+func TestAllTasksEndWithTheirInstance(t *testing.T) { // MI-7
+	each(t, func(t *testing.T, h *house) {
+		id, code := h.activate(orderly.Activation{})
+		i, err := h.Register(t.Context(), machine(t, id, code))
+		must(t, err)
+		const n = 600 // more than the engine puts in one transaction
+		for range n {
+			_, err := h.engine.RunCommand(t.Context(), caller, engine.Request{Region: region, Target: orderly.Target{Instances: []string{i.ID}},
+				Command: orderly.Command{Type: orderly.RunShellScript, Content: []byte("x")}}, engine.Repetition{})
+			must(t, err)
+		}
+		must(t, second(h.Deregister(t.Context(), caller, region, i.ID, engine.Repetition{})))
+		ended := 0
+		for ended < n {
+			list, _, err := h.engine.Results(t.Context(), caller, store.ResultFilter{Region: region, Instance: i.ID}, store.Page{Limit: 50, Offset: ended})
+			must(t, err)
+			for _, r := range list {
+				if r.State != orderly.Aborted || r.ErrorCode != orderly.InstanceDeregistered {
+					t.Fatalf("a task is %s/%s, want Aborted/InstanceDeregistered", r.State, r.ErrorCode)
+				}
+			}
+			if ended += len(list); len(list) == 0 {
+				t.Fatalf("%d tasks are shown, want %d", ended, n)
+			}
+		}
+	})
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func TestRenamingIsChecked(t *testing.T) { // MI-8

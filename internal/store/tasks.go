@@ -116,6 +116,15 @@ func (t *Tx) LiveTasks(instances []string) ([]orderly.Task, error) {
 	return list, nil
 }
 
+// LiveTasksOf finds at most limit unfinished tasks of an instance, for a change.
+func (t *Tx) LiveTasksOf(instance string, limit int) ([]orderly.Task, error) {
+	var w where
+	w.add("t.live = 1")
+	w.add("t.instance = ?", instance)
+	w.add("exists (select 1 from invocations v where v.seq = t.invocation and v.building = 0)")
+	return t.tasksWhere(w, limit, t.db.dialect.forUpdate)
+}
+
 // InvocationTasks finds the tasks of one invocation after an ordinal, for a change.
 func (t *Tx) InvocationTasks(seq int64, after, limit int) ([]orderly.Task, error) {
 	var w where
