@@ -13,6 +13,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver sqlite
 
+	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/store"
 )
 
@@ -56,9 +57,13 @@ func (b *bench) sweep(ctx context.Context, backend string, p *place, s sweep) er
 		return err
 	}
 	defer func() { _ = raw.Close() }()
+	seqs, err := newest(ctx, raw, s.Invocations)
+	if err != nil {
+		return err
+	}
 	var times []time.Duration
 	for i := range b.Runs/4 + warmup {
-		if err := arm(ctx, raw, s.Invocations); err != nil {
+		if err := p.arm(ctx, seqs); err != nil {
 			return err
 		}
 		begin := time.Now()
@@ -75,7 +80,7 @@ func (b *bench) sweep(ctx context.Context, backend string, p *place, s sweep) er
 	}
 	s.Took = spreadOf(times)
 	s.HeapMB, s.OtherMB = memory()
-	if err := arm(ctx, raw, s.Invocations); err != nil {
+	if err := p.arm(ctx, seqs); err != nil {
 		return err
 	}
 	invocations, tasks, err := p.db.ExplainDue(ctx, p.db.Now())
@@ -92,18 +97,40 @@ func (b *bench) sweep(ctx context.Context, backend string, p *place, s sweep) er
 	return nil
 }
 
-// arm makes tasks of some invocations due.
-func arm(ctx context.Context, raw *sql.DB, invocations int) error {
-	some := fmt.Sprintf(`(select seq from invocations order by seq desc limit %d)`, invocations)
-	for _, q := range []string{
-		fmt.Sprintf(`update tasks set due = 1 where ordinal < %d and invocation in `, dueTasks/invocations) + some,
-		`update invocations set next_due = 1 where seq in ` + some,
-	} {
-		if _, err := raw.ExecContext(ctx, q); err != nil {
-			return err
-		}
+// newest are the newest invocations.
+func newest(ctx context.Context, raw *sql.DB, n int) (seqs []int64, err error) {
+	rows, err := raw.QueryContext(ctx, fmt.Sprintf(`select seq from invocations order by seq desc limit %d`, n))
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	defer rows.Close()
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq); err != nil {
+			return nil, err
+		}
+		seqs = append(seqs, seq)
+	}
+	return seqs, rows.Err()
+}
+
+// arm makes tasks of some invocations due, by the store: what another connection of SQLite writes empties
+// the caches of those there are.
+func (p *place) arm(ctx context.Context, seqs []int64) error {
+	return p.db.Write(ctx, store.Mass, func(tx *store.Tx) error {
+		var due []orderly.Task
+		for _, seq := range seqs {
+			tasks, err := tx.InvocationTasks(seq, -1, dueTasks/len(seqs))
+			if err != nil {
+				return err
+			}
+			due = append(due, tasks...)
+		}
+		for i := range due {
+			due[i].Due = time.UnixMilli(1)
+		}
+		return errors.Join(tx.SaveTasks(due), tx.Redue(seqs))
+	})
 }
 
 // sweep handles what is due as the engine does, but decides that it is due no more.

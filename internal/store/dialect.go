@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,7 +31,8 @@ type dialect struct {
 	alone      string // keeps other migrations away until the commit
 	collided   func(error) bool
 	taken      func(error) bool
-	outage     func(*sql.Conn, error) bool // whether a statement failed for the database's reasons, not for what it said
+	outage     func(*sql.Conn, error) bool                            // whether a statement failed for the database's reasons, not for what it said
+	oneOf      func(column string, values any) (cond string, arg any) // for many values: one argument, however many
 	each       func(t *Tx, q string, rows [][]any) error
 	checkpoint func(context.Context, *DB)
 }
@@ -86,7 +88,11 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	db.lists = db.reads
 	db.dialect = dialect{
 		name: "sqlite", oneWriter: true, each: eachInTurn,
-		explain:  `explain query plan `,
+		explain: `explain query plan `,
+		oneOf: func(column string, values any) (string, any) {
+			list, _ := json.Marshal(values) // strings and numbers always can be
+			return column + ` in (select value from json_each(?))`, string(list)
+		},
 		collided: func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY },
 		taken: func(err error) bool {
 			c := sqliteCode(err)
@@ -167,6 +173,7 @@ func (db *DB) openPostgres(url string) error {
 	db.dialect = dialect{
 		name: "postgres", lateral: true, each: eachTogether,
 		explain:    `explain (analyze, buffers, costs off, timing off, summary off) `,
+		oneOf:      func(column string, values any) (string, any) { return column + ` = any(?)`, values },
 		now:        `select (extract(epoch from clock_timestamp()) * 1000)::bigint`,
 		forUpdate:  ` for update`,
 		forShare:   ` for share`,

@@ -40,8 +40,8 @@ func (db *DB) ExplainDue(ctx context.Context, at time.Time) (invocations, tasks 
 	if invocations, err = db.explain(ctx, `select v.seq from `+dueRows+` order by v.next_due limit 100`, orderly.Millis(at)); err != nil {
 		return "", "", err
 	}
-	w := dueTasks([]int64{0, 1}, at)
-	tasks, err = db.explain(ctx, `select `+taskColumns+`, t.output from tasks t`+w.String()+` order by t.invocation, t.ordinal limit 1000`, w.args...)
+	w := db.dueTasks([]int64{0, 1}, at)
+	tasks, err = db.explain(ctx, `select `+taskColumns+`, t.output from tasks t`+w.String()+` limit 1000`, w.args...)
 	return invocations, tasks, err
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -144,32 +143,19 @@ func (t *Tx) FindInvocation(by orderly.Caller, region, id string) (orderly.Invoc
 // InvocationsBySeq finds invocations by their numbers.
 func (t *Tx) InvocationsBySeq(seqs []int64) (map[int64]orderly.Invocation, error) {
 	found := make(map[int64]orderly.Invocation, len(seqs))
-	for _, piece := range batches(seqs, 1000) {
-		if len(piece) == 0 {
-			continue
-		}
-		rows, err := t.query(`select ` + invocationColumns + `, ` + counterColumns + ` from ` + invocationRows + ` where v.building = 0 and v.seq in (` + join(piece) + `)`)
-		_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
-			v, err := scanInvocation(r)
-			found[v.Seq] = v
-			return struct{}{}, err
-		})
-		if err != nil {
-			return nil, err
-		}
+	if len(seqs) == 0 {
+		return found, nil
 	}
-	return found, nil
-}
-
-func join(numbers []int64) string {
-	var b strings.Builder
-	for i, n := range numbers {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprint(&b, n)
-	}
-	return b.String()
+	var w where
+	w.add("v.building = 0")
+	oneOf(&w, &t.db.dialect, "v.seq", seqs)
+	rows, err := t.query(`select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+w.String(), w.args...)
+	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+		v, err := scanInvocation(r)
+		found[v.Seq] = v
+		return struct{}{}, err
+	})
+	return found, err
 }
 
 // A Change is what happened to an invocation's tasks in a transaction.
@@ -285,7 +271,7 @@ func (db *DB) AnyDue(ctx context.Context, at time.Time) (bool, error) {
 // Redue sets when invocations must be looked at again, from the dues their tasks have now.
 func (t *Tx) Redue(seqs []int64) error {
 	var w where
-	among(&w, "seq", seqs)
+	oneOf(&w, &t.db.dialect, "seq", seqs)
 	_, err := t.exec(`update invocations set next_due = coalesce((select min(due) from tasks where invocation = seq and due > 0), 0)`+w.String(), w.args...)
 	return err
 }

@@ -29,7 +29,7 @@ func (t *Tx) presences(ids []string, lock string) (map[string]orderly.Presence, 
 		}
 		var w where
 		w.add("i.deregistered = 0")
-		w.in("p.instance", piece)
+		oneOf(&w, &t.db.dialect, "p.instance", piece)
 		rows, err := t.query(`select p.instance, p.link, p.incarnation, p.boot, p.linked, p.heartbeat from presence p join instances i on i.id = p.instance`+
 			w.String()+` order by p.instance`+lock, w.args...)
 		_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {

@@ -92,6 +92,13 @@ func among[T any](w *where, column string, values []T) {
 	w.add(column+" in ("+strings.TrimSuffix(strings.Repeat("?,", len(values)), ",")+")", args...)
 }
 
+// oneOf is among for very many values. It is for queries that have the values to begin with: what it costs
+// to prepare them does not grow with the values, but the database does not know how many there are.
+func oneOf[T int64 | string](w *where, d *dialect, column string, values []T) {
+	cond, arg := d.oneOf(column, values)
+	w.add(cond, arg)
+}
+
 // tagged adds a condition for each tag that the resource must carry.
 func (w *where) tagged(kind Kind, resource string, tags []orderly.Tag) {
 	for _, g := range tags {

@@ -134,13 +134,15 @@ func (t *Tx) InvocationTasks(seq int64, after, limit int) ([]orderly.Task, error
 }
 
 // DueTasks finds the tasks of some invocations that fell due, for a change; those that somebody else
-// is changing just now are left out.
+// is changing just now are left out. They come in no order, which would lead SQLite away from their index.
 func (t *Tx) DueTasks(seqs []int64, at time.Time, limit int) ([]orderly.Task, error) {
-	return t.tasksWhere(dueTasks(seqs, at), limit, t.db.dialect.skipLocked)
+	w := t.db.dueTasks(seqs, at)
+	rows, err := t.query(`select `+taskColumns+`, t.output from tasks t`+w.String()+` limit `+w.arg(limit)+t.db.dialect.skipLocked, w.args...)
+	return collect(rows, err, scanTask)
 }
 
-func dueTasks(seqs []int64, at time.Time) (w where) {
-	among(&w, "t.invocation", seqs)
+func (db *DB) dueTasks(seqs []int64, at time.Time) (w where) {
+	oneOf(&w, &db.dialect, "t.invocation", seqs)
 	w.add("t.due > 0")
 	w.add("t.due <= ?", orderly.Millis(at))
 	return w
