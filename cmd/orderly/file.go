@@ -28,8 +28,8 @@ func fileSendCommand() *cobra.Command {
 where it is to be on the machines: a whole path, or a directory with a slash at its end. More than 50 machines are
 sent to in several requests.
 
-Exit status: 0 it is on every machine, 1 it is not on some machine, 2 wrong usage or a refused request, 130
-interrupted.
+Exit status: 0 it is on every machine, 1 it is not on some machine, 2 wrong usage or a refused request, 3 gave up
+waiting, 130 interrupted.
 `,
 		Example: `  orderly file send motd /etc/motd --tag role=web --overwrite
   orderly file send deploy.sh /usr/local/bin/ --all --mode 755`,
@@ -46,6 +46,7 @@ interrupted.
 	fs.StringVar(&f.Mode, "mode", "", "its permissions, in three or four `octal` digits (default: 0644)")
 	fs.BoolVar(&f.Overwrite, "overwrite", false, "replace a file that is there already")
 	fs.DurationVar(&timeout, "timeout", time.Minute, "`time` after which it is given up on a machine")
+	fs.DurationVar(&f.Wait, "wait", 0, "`time` after which to give up waiting (default: wait for the end)")
 	r.targeted(c)
 	fs.BoolVar(&f.View.Lines, "json", false, "print one JSON object for each machine")
 	r.formatted(c)
