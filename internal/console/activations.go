@@ -111,6 +111,7 @@ func (c *Console) add(v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.secret = true
 	b.Count, b.Line, b.Start = a.Count, c.registerLine(v, b.ID, code), "orderly-agent run"
 	return c.showAdd(v, http.StatusOK, b, "")
 }

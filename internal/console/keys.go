@@ -31,6 +31,7 @@ func (c *Console) createKey(v *visit) error {
 	if err := c.cfg.Store.Write(v.Context(), store.Interactive, func(tx *store.Tx) error { return tx.AddKey(k) }); err != nil {
 		return err
 	}
+	v.secret = true
 	return c.showKeys(v, keysBody{Made: k})
 }
 

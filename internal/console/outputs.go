@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,10 +24,13 @@ type group struct {
 	store.OutputGroup
 	Letter string // what it is called: A, B, …
 	Text   []byte
-	Cut    bool // there is more
-	Names  []machineRow
+	Cut    bool          // there is more
+	Names  []machineLink // of the first few machines
 	Info   string
 }
+
+// A machineLink leads to what one machine wrote.
+type machineLink struct{ Name, Link string }
 
 type outputsBody struct {
 	*orderly.Invocation
@@ -49,28 +53,36 @@ func (c *Console) outputsPage(v *visit) error {
 		return err
 	}
 	b := outputsBody{Invocation: &i, Region: v.region, Ended: i.Counts.Total() - i.Counts.Live(), A: v.FormValue("a"), B: v.FormValue("b")}
-	list, total, err := c.cfg.Store.OutputGroups(v.Context(), i.Seq, maxGroups)
-	if err != nil {
+	if b.Groups, b.Total, err = c.groups(v, i); err != nil {
 		return err
 	}
-	b.Total = total
+	b.compare()
+	return c.show(v, http.StatusOK, "outputs", &frame{Title: "Outputs of " + title(i), Nav: "invocations", Same: sameInvocation(v.region, i.ID)}, b)
+}
+
+// groups finds the largest groups of an invocation, and how many there are.
+func (c *Console) groups(v *visit, i orderly.Invocation) (groups []group, total int, err error) {
+	list, total, err := c.cfg.Store.OutputGroups(v.Context(), i.Seq, maxGroups)
+	if err != nil {
+		return nil, 0, err
+	}
+	var ids []string
+	for _, g := range list {
+		ids = append(ids, g.Instances...)
+	}
+	names, err := c.cfg.Store.NamesOf(v.Context(), ids)
 	for n, g := range list {
 		x := group{OutputGroup: g, Letter: letters(n), Text: g.First.Text(), Info: g.First.ErrorCode.Info()}
 		if len(x.Text) > maxShown {
 			x.Text, x.Cut = x.Text[len(x.Text)-maxShown:], true
 			x.Text = x.Text[bytes.IndexByte(x.Text, '\n')+1:]
 		}
-		rows, err := c.cfg.Store.Alike(v.Context(), i.Seq, g.First.Ordinal, -1, 4)
-		if err != nil {
-			return err
+		for _, id := range g.Instances {
+			x.Names = append(x.Names, machineLink{cmp.Or(names[id], id), v.in("invocations", i.ID, "on", id)})
 		}
-		for _, r := range rows {
-			x.Names = append(x.Names, v.machineRow(i.ID, r, c.cfg.Store.Now()))
-		}
-		b.Groups = append(b.Groups, x)
+		groups = append(groups, x)
 	}
-	b.compare()
-	return c.show(v, http.StatusOK, "outputs", &frame{Title: "Outputs of " + title(i), Nav: "invocations", Same: sameInvocation(v.region, i.ID)}, b)
+	return groups, total, err
 }
 
 // letters is the name of the n-th group: A to Z, then AA.

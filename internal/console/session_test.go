@@ -165,3 +165,23 @@ func TestAnswersForbidWhatPagesDoNotNeed(t *testing.T) {
 		t.Errorf("pages are kept: %q", got)
 	}
 }
+
+// Pages are compressed, but for those that show a secret.
+func TestSecretsAreNotCompressed(t *testing.T) {
+	h := build(t, filepath.Join(t.TempDir(), "orderly.db"), console.Config{})
+	b := h.in(h.mine)
+	for _, c := range []struct{ method, path, form, want string }{
+		{http.MethodGet, "fleet", "", "gzip"}, {http.MethodGet, "keys", "", "gzip"}, {http.MethodGet, "fleet/add", "", "gzip"},
+		{http.MethodPost, "keys/new", "", ""}, {http.MethodPost, "fleet/add", "count=1&hours=1", ""}, {http.MethodPost, "fleet/add", "count=none", "gzip"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, h.server.URL+root+c.path, strings.NewReader(c.form))
+		must(t, err)
+		req.Header.Set("Accept-Encoding", "gzip")
+		req.Header.Set("Origin", h.server.URL)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r := b.do(req, nil)
+		if got := r.header.Get("Content-Encoding"); got != c.want || c.want == "" && !strings.Contains(r.body, "shown this once") {
+			t.Errorf("%s %s %s = %d with the encoding %q, want %q", c.method, c.path, c.form, r.status, got, c.want)
+		}
+	}
+}

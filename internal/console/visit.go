@@ -28,6 +28,7 @@ type visit struct {
 	caller  orderly.Caller
 	session store.Session
 	region  string
+	secret  bool // the page shows one
 }
 
 // A handler answers a visit, or returns why it cannot: errors are rendered in one place.
@@ -157,12 +158,16 @@ func takesGzip(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
-// write sends a page.
+// write sends a page, compressed unless it shows a secret: who can have a page made with a text of his own
+// beside a secret, again and again, and sees how long the answers are, could guess the secret from that
+// (BREACH). Other pages hold none: no token guards their forms (see origin), and the session is in a cookie.
+// Texts of machines beside a search that is repeated are out of reach too: browsers send the cookie with
+// nothing that another site embeds or fetches.
 func (v *visit) write(status int, page []byte) {
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Vary", "Accept-Encoding, HX-Request")
-	if !takesGzip(v.Request) {
+	if v.secret || !takesGzip(v.Request) {
 		v.w.WriteHeader(status)
 		v.w.Write(page)
 		return

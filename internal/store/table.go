@@ -138,54 +138,60 @@ func (db *DB) Pace(ctx context.Context, seq int64, from, to time.Time, parts int
 
 // An OutputGroup is the ended tasks of an invocation that ended alike and wrote the same.
 type OutputGroup struct {
-	First orderly.Task // one of them, with its output
-	Tasks int
+	First     orderly.Task // one of them, with its output
+	Tasks     int
+	Instances []string // of the first few
 }
 
-// outcome is what the tasks of a group have in common.
-type outcome struct {
-	state  orderly.State
-	code   orderly.ErrorCode
-	exit   sql.NullInt64
-	output [sha256.Size]byte
-}
+// fewOf is how many instances a group names.
+const fewOf = 4
 
 // OutputGroups groups the ended tasks of an invocation, the largest groups first, at most limit, and counts
 // all groups. Outputs are looked at one by one, for all of them together may be more than memory holds.
 func (db *DB) OutputGroups(ctx context.Context, seq int64, limit int) (list []OutputGroup, total int, err error) {
-	rows, err := db.reads.QueryContext(ctx, `select ordinal, state, error_code, exit_code, output from tasks where invocation = $1 and live = 0 order by ordinal`, seq)
-	at := map[outcome]int{}
+	rows, err := db.reads.QueryContext(ctx, `select ordinal, instance, state || ' ' || error_code || ' ' || coalesce(cast(exit_code as text), ''), output
+		from tasks where invocation = $1 and live = 0 order by ordinal`, seq)
+	type counted struct {
+		ordinal, tasks int
+		instances      []string
+	}
+	var groups []counted
+	at, hash := map[[sha256.Size]byte]int{}, sha256.New()
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
-		var o outcome
 		var ordinal int
-		var output sql.RawBytes
-		if err := r.Scan(&ordinal, &o.state, &o.code, &o.exit, &output); err != nil {
+		var instance, ended, output sql.RawBytes
+		if err := r.Scan(&ordinal, &instance, &ended, &output); err != nil {
 			return struct{}{}, err
 		}
-		o.output = sha256.Sum256(output)
-		n, ok := at[o]
+		hash.Reset()
+		hash.Write(ended)
+		hash.Write([]byte{0})
+		hash.Write(output)
+		key := [sha256.Size]byte(hash.Sum(nil))
+		n, ok := at[key]
 		if !ok {
-			n = len(list)
-			at[o] = n
-			list = append(list, OutputGroup{First: orderly.Task{TaskKey: orderly.TaskKey{Invocation: seq, Ordinal: ordinal}}})
+			n = len(groups)
+			at[key] = n
+			groups = append(groups, counted{ordinal: ordinal})
 		}
-		list[n].Tasks++
+		g := &groups[n]
+		if g.tasks++; g.tasks <= fewOf {
+			g.instances = append(g.instances, string(instance))
+		}
 		return struct{}{}, nil
 	})
 	if err != nil {
 		return nil, 0, err
 	}
-	slices.SortStableFunc(list, func(a, b OutputGroup) int { return cmp.Compare(b.Tasks, a.Tasks) })
-	total = len(list)
-	list = list[:min(limit, total)]
-	for i := range list {
-		x, err := db.taskAt(ctx, list[i].First.TaskKey)
+	slices.SortStableFunc(groups, func(a, b counted) int { return cmp.Compare(b.tasks, a.tasks) })
+	for _, g := range groups[:min(limit, len(groups))] {
+		x, err := db.taskAt(ctx, orderly.TaskKey{Invocation: seq, Ordinal: g.ordinal})
 		if err != nil {
 			return nil, 0, err
 		}
-		list[i].First = x.Task
+		list = append(list, OutputGroup{First: x.Task, Tasks: g.tasks, Instances: g.instances})
 	}
-	return list, total, nil
+	return list, len(groups), nil
 }
 
 // Alike lists the tasks of an invocation that ended as one of them did and wrote the same, after an

@@ -201,6 +201,9 @@ func TestOutputsAreGroupedByHowItEndedAndWhatItWrote(t *testing.T) {
 		if total != 4 || len(groups) != 2 || groups[0].Tasks != 4 || groups[1].Tasks != 3 || string(groups[1].First.Output) != "same\n" || groups[1].First.Ordinal != 4 {
 			t.Errorf("OutputGroups = %+v of %d, want 4 and 3 of 4 groups", groups, total)
 		}
+		if !slices.Equal(groups[0].Instances, []string{"mi-0", "mi-1", "mi-2", "mi-3"}) || !slices.Equal(groups[1].Instances, []string{"mi-4", "mi-5", "mi-6"}) {
+			t.Errorf("the groups are of %v and %v", groups[0].Instances, groups[1].Instances)
+		}
 		alike, err := db.Alike(t.Context(), v.Seq, 5, 4, 10)
 		must(t, err)
 		if len(alike) != 2 || alike[0].Ordinal != 5 || alike[1].Ordinal != 6 {
