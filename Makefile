@@ -17,7 +17,7 @@ RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
 # hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
 export ORDERLY_REQUIRE_POSTGRES := 1
 
-.PHONY: build test check cross conformance bench bench-describes soak fuzz fmt states error-codes prepare lint race docs vulncheck
+.PHONY: build test check cross conformance bench bench-describes bench-console soak fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped
 build:
@@ -50,6 +50,10 @@ bench:
 ## bench-describes: what reading costs in a large database, beside a small one; half an hour, 6 GB of disk
 bench-describes: prepare
 	hack/with-postgres go run ./hack/bench-describes $(BENCH_FLAGS)
+
+## bench-console: what the console's pages cost beside a large database; four minutes, 1 GB of disk
+bench-console:
+	go run ./hack/bench-console $(BENCH_FLAGS)
 
 ## soak: SOAK commands through one agent, and 10 000 that waited; a quarter of an hour
 SOAK ?= 100000

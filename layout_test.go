@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"cmd/orderly-agent":    {"agent"},
 	"hack/bench":           {"server", "client"},
 	"hack/load":            {"store"},
+	"hack/bench-console":   {"client"},
 	"hack/bench-describes": {"store", "engine", "fleet", "ecs", "rpc", "client"},
 	"hack/bench/client":    {},
 	"hack/conformance":     {"evidence"},
