@@ -121,7 +121,7 @@ func (s *Session) CreateCommand(ctx context.Context, c Creation) error {
 	if err != nil {
 		return refused(ctx, err)
 	}
-	return s.print(fmt.Sprintf("Kept %s as %s. Run it: orderly command run %s --all\n", c.Name, made.CommandId, made.CommandId))
+	return s.print(fmt.Sprintf("Kept %s as %s. Run it: orderly command run %s --all\n", c.Name, made.CommandId, c.Name))
 }
 
 // DeleteCommands deletes kept commands, after asking.

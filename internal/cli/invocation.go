@@ -20,12 +20,17 @@ type invocation struct {
 	InvokeInstances                                               struct{ InvokeInstance []client.InvokeInstance }
 }
 
-// title is what people know a command by: its name, or how its script begins.
+// title is what people know a command by: its name, or how its script begins behind the line that names
+// its interpreter.
 func (v *invocation) title() string {
 	if v.CommandName != "" {
 		return v.CommandName
 	}
-	line, more, _ := strings.Cut(strings.TrimSpace(v.CommandContent), "\n")
+	text := strings.TrimSpace(v.CommandContent)
+	if first, rest, _ := strings.Cut(text, "\n"); strings.HasPrefix(first, "#!") && strings.TrimSpace(rest) != "" {
+		text = strings.TrimSpace(rest)
+	}
+	line, more, _ := strings.Cut(text, "\n")
 	if r := []rune(line); len(r) > titleLength {
 		return string(r[:titleLength-1]) + "…"
 	}

@@ -53,18 +53,18 @@ type progress struct {
 	names   map[string]string // of machines that were named, by ID
 }
 
-func (s *Session) newProgress(id string) *progress {
+func (s *Session) newProgress(id string, start time.Time) *progress {
 	now := time.Now()
-	p := &progress{session: s, id: id, screen: screen{out: s.Err, size: s.size}, start: now, due: now.Add(quiet), names: map[string]string{}}
+	p := &progress{session: s, id: id, screen: screen{out: s.Err, size: s.size}, start: start, due: now.Add(quiet), names: map[string]string{}}
 	if !s.Progress {
 		p.due = now.Add(plainly)
 	}
 	return p
 }
 
-// follow waits for the end of an invocation and shows the progress.
-func (s *Session) follow(ctx context.Context, id string) (*client.Invocation, error) {
-	p := s.newProgress(id)
+// follow waits for the end of an invocation and shows the progress since a start.
+func (s *Session) follow(ctx context.Context, id string, start time.Time) (*client.Invocation, error) {
+	p := s.newProgress(id, start)
 	inv, err := s.api.WaitInvocation(ctx, id, func(inv *client.Invocation) { p.update(ctx, inv) })
 	p.screen.clear()
 	return inv, err
@@ -195,8 +195,11 @@ func (p *progress) bar(t tally, width int) string {
 			bad--
 		}
 	}
-	if t.Live == 0 {
+	switch t.Live { // what no machine waits for is filled
+	case 0:
 		good = width - bad
+	case t.Running:
+		running = width - good - bad
 	}
 	s := p.session
 	return "[" + s.paintErr(green, strings.Repeat("█", good)) + s.paintErr(red, strings.Repeat("█", bad)) +

@@ -217,13 +217,14 @@ func (s *Session) wait(ctx context.Context, id string, limit time.Duration) (*cl
 		waiting, cancel = context.WithTimeoutCause(ctx, limit, errGaveUp)
 		defer cancel()
 	}
-	inv, err := s.follow(waiting, id)
+	start := time.Now()
+	inv, err := s.follow(waiting, id, start)
 	var e *client.Error
 	switch {
 	case err == nil:
 		return inv, nil
 	case ctx.Err() != nil && s.Ask && strings.HasPrefix(context.Cause(ctx).Error(), "interrupt"): // and not by another signal
-		return s.stopOrDetach(context.WithoutCancel(ctx), id)
+		return s.stopOrDetach(context.WithoutCancel(ctx), id, start)
 	case ctx.Err() != nil:
 		return nil, detached(Interrupted, errors.New("interrupted"), id)
 	case waiting.Err() != nil:
@@ -235,7 +236,7 @@ func (s *Session) wait(ctx context.Context, id string, limit time.Duration) (*cl
 }
 
 // stopOrDetach asks what is to become of a command whose watching was interrupted.
-func (s *Session) stopOrDetach(ctx context.Context, id string) (*client.Invocation, error) {
+func (s *Session) stopOrDetach(ctx context.Context, id string, start time.Time) (*client.Invocation, error) {
 	answer := s.answer("\nStop " + id + " on all machines, or detach and let it go on? [s/D] ")
 	if !strings.HasPrefix(answer, "s") {
 		return nil, detached(Interrupted, errors.New("detached"), id)
@@ -243,7 +244,7 @@ func (s *Session) stopOrDetach(ctx context.Context, id string) (*client.Invocati
 	if err := s.api.StopInvocation(ctx, client.StopInvocationRequest{InvokeId: id}); err != nil {
 		return nil, refused(ctx, err)
 	}
-	inv, err := s.follow(ctx, id)
+	inv, err := s.follow(ctx, id, start)
 	if err != nil {
 		return nil, detached(GaveUp, fmt.Errorf("asked to stop, and lost the server: %w", err), id)
 	}

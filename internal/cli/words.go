@@ -39,6 +39,9 @@ func took(start, finish string) string {
 	if from.IsZero() || to.IsZero() {
 		return ""
 	}
+	if from.Equal(to) { // times of answers are in seconds
+		return "<1s"
+	}
 	return lasting(to.Sub(from))
 }
 
