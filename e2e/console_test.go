@@ -148,6 +148,10 @@ func TestConsoleInABrowser(t *testing.T) {
 		"commands": "commands", "command": "commands/" + command, "command-new": "commands/new", "command-delete": "commands/" + command + "/delete",
 		"schedules": "schedules", "activations": "activations", "keys": "keys", "key-disable": "keys/" + key + "/disable", "nothing": "nothing",
 	})
+	b.do(chromedp.EmulateViewport(380, 800))
+	b.open("keys") // the last entry of a menu that is wider than a phone
+	b.await(`(r => r.left >= 0 && r.right <= innerWidth)(document.querySelector(".menu [aria-current]").getBoundingClientRect())`)
+
 	b.said.mu.Lock()
 	defer b.said.mu.Unlock()
 	for _, line := range b.said.list {

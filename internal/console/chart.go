@@ -56,7 +56,7 @@ func presence(list []store.Census, since time.Duration) chart {
 		return c
 	}
 	end := list[len(list)-1].At
-	since = min(since, max(time.Hour, end.Sub(list[0].At).Round(time.Minute))) // what is known of
+	since = min(since, max(5*time.Minute, end.Sub(list[0].At).Round(time.Minute))) // what is known of
 	at, online, machines := make([]float64, len(list)), make([]int, len(list)), make([]int, len(list))
 	low := list[0].Online
 	for i, x := range list {

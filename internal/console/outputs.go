@@ -57,7 +57,7 @@ func (c *Console) outputsPage(v *visit) error {
 		return err
 	}
 	b.compare()
-	return c.show(v, http.StatusOK, "outputs", &frame{Title: "Outputs of " + title(i), Nav: "invocations", Same: sameInvocation(v.region, i.ID)}, b)
+	return c.show(v, http.StatusOK, "outputs", &frame{Title: "Outputs of " + title(i), Nav: "invocations", Same: sameOutputs(v.region, i.ID)}, b)
 }
 
 // groups finds the largest groups of an invocation, and how many there are.
@@ -177,5 +177,5 @@ func (c *Console) alikePage(v *visit) error {
 		return err
 	}
 	b.First, b.Text = b.Rows[0], one.Text()
-	return c.show(v, http.StatusOK, "alike", &frame{Title: "Same output", Nav: "invocations", Same: sameInvocation(v.region, i.ID)}, b)
+	return c.show(v, http.StatusOK, "alike", &frame{Title: "Same output", Nav: "invocations", Same: sameOutputs(v.region, i.ID)}, b)
 }

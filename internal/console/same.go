@@ -96,6 +96,10 @@ func sameInvocation(region, id string) []line {
 	return same(region, []string{"invocation", "show", id}, "DescribeInvocationResults", "InvokeId="+id)
 }
 
+func sameOutputs(region, id string) []line {
+	return same(region, []string{"results", "--diff", id}, "DescribeInvocationResults", "InvokeId="+id)
+}
+
 func sameOutput(region, id, instance string) []line {
 	return same(region, []string{"logs", "-f", id, "--instance", instance}, "DescribeInvocationResults", "InvokeId="+id, "InstanceId="+instance)
 }

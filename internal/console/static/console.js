@@ -92,6 +92,10 @@
   });
 
   const prepare = (root) => { offerCopies(root); openEditors(root); };
-  document.addEventListener("DOMContentLoaded", () => prepare(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    prepare(document);
+    const here = document.querySelector(".menu [aria-current]"); // on a phone the menu is wider than the screen
+    if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+  });
   document.addEventListener("htmx:load", (e) => prepare(e.target));
 })();
