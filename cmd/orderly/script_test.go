@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"wait-ready": waitReady, "wait-agents": waitAgents, "wait-file": waitFile, "wait-stdout": waitStdout, "exits": exits, "documented": documented,
+			"wait-ready": waitReady, "wait-agents": waitAgents, "wait-file": waitFile, "wait-stdout": waitStdout, "exits": exits, "documented": documented, "recorded": recorded,
 		},
 	})
 }
