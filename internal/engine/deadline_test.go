@@ -68,7 +68,7 @@ func TestManyInvocationsFallDueAtOnce(t *testing.T) { // T4, DLV-1
 			ids = append(ids, h.start(q))
 		}
 		h.raw(`update tasks set created = created - 60000, due = due - 60000`)
-		h.raw(`update invocations set next_due = next_due - 60000`)
+		h.raw(`update counters set next_due = next_due - 60000`)
 		h.run()
 		h.await("end of half of them", func() bool {
 			return h.number(`select count(*) from invocations where finished > 0`) == n/2
@@ -79,7 +79,7 @@ func TestManyInvocationsFallDueAtOnce(t *testing.T) { // T4, DLV-1
 				t.Errorf("with %v to be delivered in it is %s, want %s", v.Delivery, v.Status(), want)
 			}
 		}
-		if due := h.number(`select count(*) from invocations where next_due > 0 and next_due <= $1`, h.db.Now().UnixMilli()); due > 0 {
+		if due := h.number(`select count(*) from counters where next_due > 0 and next_due <= $1`, h.db.Now().UnixMilli()); due > 0 {
 			t.Errorf("%d are looked at again and again", due)
 		}
 		h.audit()

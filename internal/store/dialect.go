@@ -37,20 +37,16 @@ type dialect struct {
 	checkpoint func(context.Context, *DB)
 }
 
-// forUpdateOf, forShareOf and skipLockedOf end a select of several tables that locks the rows of one.
-func forUpdateOf(t *Tx, alias string) string { return lockOf(t.db.dialect.forUpdate, alias, "") }
+// forUpdateOf and forShareOf end a select of several tables that locks the rows of one.
+func forUpdateOf(t *Tx, alias string) string { return lockOf(t.db.dialect.forUpdate, alias) }
 
-func forShareOf(t *Tx, alias string) string { return lockOf(t.db.dialect.forShare, alias, "") }
+func forShareOf(t *Tx, alias string) string { return lockOf(t.db.dialect.forShare, alias) }
 
-func skipLockedOf(t *Tx, alias string) string {
-	return lockOf(t.db.dialect.forUpdate, alias, " skip locked")
-}
-
-func lockOf(lock, alias, tail string) string {
+func lockOf(lock, alias string) string {
 	if lock == "" {
 		return ""
 	}
-	return lock + " of " + alias + tail
+	return lock + " of " + alias
 }
 
 // maxWAL is the size of the write-ahead log from which it is truncated, not only copied.

@@ -37,7 +37,7 @@ func (db *DB) explainList(ctx context.Context, l list, p Page) (string, error) {
 
 // ExplainDue tells how the database finds what is due: an invocation, and tasks of it.
 func (db *DB) ExplainDue(ctx context.Context, at time.Time) (invocations, tasks string, err error) {
-	if invocations, err = db.explain(ctx, `select v.seq from `+dueRows+` order by v.next_due limit 100`, orderly.Millis(at)); err != nil {
+	if invocations, err = db.explain(ctx, dueInvocations+` order by next_due limit 100`, orderly.Millis(at)); err != nil {
 		return "", "", err
 	}
 	w := db.dueTasks([]int64{0, 1}, at)

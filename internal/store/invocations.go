@@ -60,11 +60,11 @@ func (t *Tx) AddInvocation(v orderly.Invocation) error {
 		}
 	}
 	v.Region = shelved(c.Realm, v.Region)
-	if _, err := t.exec(`insert into invocations (seq, id, account, region, timed, status, legacy_status, building, next_due, finished, size, created,
+	if _, err := t.exec(`insert into invocations (seq, id, account, region, timed, status, legacy_status, building, finished, size, created,
 		command, command_name, command_description, command_type, content, working_dir, timeout, enable_parameter, launcher, keep_command,
 		parameters, repeat_mode, frequency, termination, username, password_name, container_id, container_name, resource_group,
 		delivery, wait_for_away, caller_key, source_ip, file)
-		values ($1, $2, $3, $4, $30, '', '', 1, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $31)`,
+		values ($1, $2, $3, $4, $30, '', '', 1, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $31)`,
 		v.Seq, v.ID, v.Account, v.Region, v.Size, orderly.Millis(v.Created),
 		c.ID, c.Name, c.Description, c.Type, blob(c.Content), c.WorkingDir, c.Timeout.Milliseconds(), flag(c.EnableParameter), c.Launcher, flag(v.KeepCommand),
 		string(params), v.Repeat, v.Frequency, v.Termination, v.Username, v.WindowsPasswordName, v.ContainerID, v.ContainerName, v.ResourceGroup,
@@ -82,17 +82,17 @@ func (t *Tx) Built(seq int64, c orderly.Counts, mode orderly.RepeatMode, due tim
 		finished = orderly.Millis(t.Now)
 	}
 	var account, region string
-	err := t.row(`update invocations set building = 0, status = $2, legacy_status = $3, next_due = $4, finished = $5 where seq = $1 returning account, region`,
-		seq, c.Status(), c.LegacyStatus(mode), orderly.Millis(due), finished).Scan(&account, &region)
+	err := t.row(`update invocations set building = 0, status = $2, legacy_status = $3, finished = $4 where seq = $1 returning account, region`,
+		seq, c.Status(), c.LegacyStatus(mode), finished).Scan(&account, &region)
 	if errors.Is(err, errNothing) {
 		err = ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = t.exec(`insert into counters (invocation, pending, scheduled, running, stopping, success, failed, broken, stopped, halted)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		seq, c.Pending, c.Scheduled, c.Running, c.Stopping, c.Success, c.Failed, c.Broken, c.Stopped, c.Halted); err != nil {
+	if _, err = t.exec(`insert into counters (invocation, pending, scheduled, running, stopping, success, failed, broken, stopped, halted, next_due)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		seq, c.Pending, c.Scheduled, c.Running, c.Stopping, c.Success, c.Failed, c.Broken, c.Stopped, c.Halted, orderly.Millis(due)); err != nil {
 		return err
 	}
 	if finished != 0 && mode.Repeats() {
@@ -194,7 +194,8 @@ func (t *Tx) changed(ch Change, r *restanding) error {
 	if ch.Due.IsZero() {
 		return nil
 	}
-	_, err := t.exec(`update invocations set next_due = $2 where seq = $1 and finished = 0 and (next_due = 0 or next_due > $2)`, ch.Seq, orderly.Millis(ch.Due))
+	_, err := t.exec(`update counters set next_due = $2 where invocation = $1 and (next_due = 0 or next_due > $2) and pending + scheduled + running + stopping > 0`,
+		ch.Seq, orderly.Millis(ch.Due))
 	return err
 }
 
@@ -240,8 +241,11 @@ func (t *Tx) restate(seq int64, c orderly.Counts, o outline) error {
 		_, err := t.exec(`update invocations set status = $2, legacy_status = $3 where seq = $1`, seq, c.Status(), c.LegacyStatus(o.mode))
 		return err
 	}
-	if _, err := t.exec(`update invocations set status = $2, legacy_status = $3, finished = $4, next_due = 0 where seq = $1`,
+	if _, err := t.exec(`update invocations set status = $2, legacy_status = $3, finished = $4 where seq = $1`,
 		seq, c.Status(), c.LegacyStatus(o.mode), orderly.Millis(t.Now)); err != nil {
+		return err
+	}
+	if _, err := t.exec(`update counters set next_due = 0 where invocation = $1 and next_due > 0`, seq); err != nil {
 		return err
 	}
 	if o.mode.Repeats() {
@@ -255,23 +259,23 @@ func (t *Tx) restate(seq int64, c orderly.Counts, o outline) error {
 // DueInvocations finds invocations with a task that fell due, earliest first, and keeps others off
 // their counters until the transaction ends; those whose tasks are changing just now are left out.
 func (t *Tx) DueInvocations(at time.Time, limit int) ([]int64, error) {
-	rows, err := t.query(`select v.seq from `+dueRows+` order by v.next_due limit $2`+skipLockedOf(t, "c"), orderly.Millis(at), limit)
+	rows, err := t.query(dueInvocations+` order by next_due limit $2`+t.db.dialect.skipLocked, orderly.Millis(at), limit)
 	return collect(rows, err, func(r *sql.Rows) (seq int64, err error) { return seq, r.Scan(&seq) })
 }
 
-const dueRows = `invocations v join counters c on c.invocation = v.seq where v.next_due > 0 and v.next_due <= $1 and v.building = 0`
+const dueInvocations = `select invocation from counters where next_due > 0 and next_due <= $1`
 
 // AnyDue reports whether there may be a due invocation, without holding anybody up.
 func (db *DB) AnyDue(ctx context.Context, at time.Time) (bool, error) {
 	var n int
-	err := db.reads.QueryRowContext(ctx, `select count(*) from (select 1 from invocations where next_due > 0 and next_due <= $1 and building = 0 limit 1) due`, orderly.Millis(at)).Scan(&n)
+	err := db.reads.QueryRowContext(ctx, `select count(*) from (select 1 from counters where next_due > 0 and next_due <= $1 limit 1) due`, orderly.Millis(at)).Scan(&n)
 	return n > 0, err
 }
 
 // Redue sets when invocations must be looked at again, from the dues their tasks have now.
 func (t *Tx) Redue(seqs []int64) error {
 	var w where
-	oneOf(&w, &t.db.dialect, "seq", seqs)
-	_, err := t.exec(`update invocations set next_due = coalesce((select min(due) from tasks where invocation = seq and due > 0), 0)`+w.String(), w.args...)
+	oneOf(&w, &t.db.dialect, "invocation", seqs)
+	_, err := t.exec(`update counters set next_due = coalesce((select min(due) from tasks where tasks.invocation = counters.invocation and due > 0), 0)`+w.String(), w.args...)
 	return err
 }

@@ -35,6 +35,7 @@ func TestMigrationFindsOldInvocations(t *testing.T) {
 		for _, q := range []string{
 			`select account, region, kind, value, seq from standings order by account, region, kind, value, seq`,
 			`select seq, timed from invocations order by seq`,
+			`select invocation, next_due from counters order by invocation`,
 			`select resource, name, value, seq, timed from tags order by resource, name`,
 		} {
 			if d := cmp.Diff(rows(t, from, q), rows(t, to, q)); d != "" {
@@ -77,16 +78,22 @@ func exec(t *testing.T, db *sql.DB, q string, args ...any) {
 	}
 }
 
-// copyRows copies those columns of a table that both databases have.
+// moved are columns that stood elsewhere in the past, and where they are found now.
+var moved = map[string]string{"invocations.next_due": `(select coalesce(max(c.next_due), 0) from counters c where c.invocation = seq)`}
+
+// copyRows copies the columns that a table of the past has.
 func copyRows(t *testing.T, from, to *sql.DB, table string) {
 	t.Helper()
 	columns := columnsOf(t, to, table)
-	marks := make([]string, len(columns))
-	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", i+1)
+	marks, sources := make([]string, len(columns)), make([]string, len(columns))
+	for i, name := range columns {
+		marks[i], sources[i] = fmt.Sprintf("$%d", i+1), name
+		if elsewhere, ok := moved[table+"."+name]; ok {
+			sources[i] = elsewhere
+		}
 	}
 	names := strings.Join(columns, ", ")
-	for _, row := range rows(t, from, `select `+names+` from `+table) {
+	for _, row := range rows(t, from, `select `+strings.Join(sources, ", ")+` from `+table) {
 		exec(t, to, `insert into `+table+` (`+names+`) values (`+strings.Join(marks, ", ")+`)`, row...)
 	}
 }
