@@ -29,6 +29,8 @@
 // appears all are killed, the process itself last: if the killer dies half way, KillRecorded can begin
 // again. What still runs in a control group when its process has ended by itself goes on in the caller's.
 //
+// A process that another program has started for us (Attach) is ended in the same ways, but has no control group of its own.
+//
 // On other Unix systems a tree is the process's group. On Windows it is a job object, and nothing is
 // asked.
 package proc

@@ -83,10 +83,10 @@ func (p *Process) ask() bool {
 		return false
 	}
 	if !p.spec.KillTree {
-		if p.cmd.Process.Signal(unix.SIGTERM) != nil {
+		if p.signal(unix.SIGTERM) != nil {
 			return false
 		}
-		_ = p.cmd.Process.Signal(unix.SIGCONT) // it may have died of the first one
+		_ = p.signal(unix.SIGCONT) // it may have died of the first one
 		return true
 	}
 	h := p.tree.find(p)

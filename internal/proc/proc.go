@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -24,7 +25,12 @@ var (
 	ErrOtherUser  = errors.New("only root may run as another user")
 	ErrNoSuchDir  = errors.New("no such directory")               // Spec.Dir is no directory that the user may enter
 	ErrNoHome     = errors.New("home directory is not available") // Spec.Dir is empty, and the same is true of the user's home
+	ErrForeign    = errors.New("not a process of ours")           // of Attach
 )
+
+// MarkVariable is the entry of an environment by which a process with a mark is found: for who starts one by
+// another program.
+func MarkVariable(mark string) string { return markVariable + "=" + mark }
 
 // A Spec says what to run. The zero value of each field but Path is usable.
 type Spec struct {
@@ -46,6 +52,7 @@ type Spec struct {
 // time.
 type Process struct {
 	cmd       *exec.Cmd
+	guest     *guest // in place of cmd when it was attached to
 	spec      Spec
 	startTime uint64
 	tree      tree // of run alone, but for its start
@@ -69,6 +76,15 @@ type Result struct {
 	Ended    time.Time
 }
 
+// A Guest is a process that another program has started at our request, and alone can wait for, as a container
+// engine does.
+type Guest struct {
+	PID     int                            // as we see it; 0 when it has ended already
+	Started time.Time                      // zero for now
+	Output  io.ReadCloser                  // ends with the last who writes it
+	Code    func() (exitCode int, ok bool) // is called once, when the process has ended; it may take its time to find out
+}
+
 // A Recorded is a process as somebody noted it who started it and has died since.
 type Recorded struct {
 	PID       int
@@ -81,15 +97,8 @@ type Recorded struct {
 // Start starts a process as spec says, in a session of its own with nothing on its standard input.
 // The caller need not call Wait: the process is reaped in any case.
 func Start(spec Spec) (*Process, error) {
-	spec.Keep = cmp.Or(spec.Keep, defaultKeep)
-	spec.Drain = cmp.Or(spec.Drain, defaultDrain)
 	spec.Mark = cmp.Or(spec.Mark, rand.Text())
-	p := &Process{
-		spec: spec,
-		out:  &tail{keep: spec.Keep},
-		stop: make(chan struct{}, 1),
-		done: make(chan struct{}),
-	}
+	p := newProcess(spec)
 	if err := p.prepare(); err != nil {
 		return nil, err
 	}
@@ -102,6 +111,17 @@ func Start(spec Spec) (*Process, error) {
 	}
 	go p.run(out)
 	return p, nil
+}
+
+func newProcess(spec Spec) *Process {
+	spec.Keep = cmp.Or(spec.Keep, defaultKeep)
+	spec.Drain = cmp.Or(spec.Drain, defaultDrain)
+	return &Process{
+		spec: spec,
+		out:  &tail{keep: spec.Keep},
+		stop: make(chan struct{}, 1),
+		done: make(chan struct{}),
+	}
 }
 
 // Check finds what would make Start fail before it tries: its errors are those of Start.
@@ -166,8 +186,16 @@ func (p *Process) launch() (*os.File, error) {
 	return r, nil
 }
 
-// PID is the process's number.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+// PID is the process's number, 0 when it had ended before it was attached to.
+func (p *Process) PID() int {
+	switch {
+	case p.guest == nil:
+		return p.cmd.Process.Pid
+	case p.guest.ended():
+		return 0
+	}
+	return p.guest.PID
+}
 
 // StartTime is when the system says the process started, in a unit of its own. Together with PID it
 // names the process among all since the machine booted. It is 0 where the system does not tell.
@@ -220,18 +248,48 @@ func (p *Process) Wait() Result {
 }
 
 // run owns the process from its start to its end, and every goroutine it takes.
-func (p *Process) run(out *os.File) {
+func (p *Process) run(out io.ReadCloser) {
 	defer close(p.done)
 	defer p.tree.release(p.spec.Cgroups) // before done: Cgroups.Wait waits for the groups of what has ended
 	drained := make(chan bool, 1)
 	go func() { drained <- p.out.drain(out) }()
 	exited := make(chan error, 1)
-	go func() { exited <- p.cmd.Wait() }()
+	go func() { exited <- p.wait() }()
 
 	p.supervise(exited)
 	p.result.Ended = time.Now()
-	p.result.ExitCode, p.result.HasCode = exitCode(p.cmd.ProcessState)
+	p.result.ExitCode, p.result.HasCode = p.exitCode()
 	finish(out, p.out, drained, p.spec.Drain)
+}
+
+// wait waits until the process has ended.
+func (p *Process) wait() error {
+	if p.guest != nil {
+		return p.guest.wait()
+	}
+	return p.cmd.Wait()
+}
+
+func (p *Process) exitCode() (code int, ok bool) {
+	if p.guest != nil {
+		return p.guest.exitCode()
+	}
+	return exitCode(p.cmd.ProcessState)
+}
+
+func (p *Process) wasKilled() bool {
+	if p.guest != nil {
+		return p.guest.wasKilled()
+	}
+	return wasKilled(p.cmd.ProcessState)
+}
+
+// signal reaches the process alone.
+func (p *Process) signal(sig os.Signal) error {
+	if p.guest != nil {
+		return p.guest.send(sig)
+	}
+	return p.cmd.Process.Signal(sig)
 }
 
 // supervise returns when the process has ended, by itself or by us.
@@ -270,7 +328,7 @@ func (p *Process) end(exited <-chan error) (own bool, err error) {
 	if !gone {
 		err = <-exited
 	}
-	return !asked && !wasKilled(p.cmd.ProcessState), errors.Join(killErr, waitError(err))
+	return !asked && !p.wasKilled(), errors.Join(killErr, waitError(err))
 }
 
 // await waits until the process is gone or its time is over.
@@ -290,10 +348,13 @@ func (p *Process) await(exited <-chan error, err *error) (gone bool) {
 }
 
 func (p *Process) kill() error {
-	if p.spec.KillTree {
+	switch {
+	case p.PID() == 0:
+		return nil // it has ended by itself
+	case p.spec.KillTree:
 		return p.tree.kill(p)
 	}
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.signal(os.Kill); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill process %d: %w", p.PID(), err)
 	}
 	return nil
@@ -309,10 +370,11 @@ func waitError(err error) error {
 
 // finish reads what is left of a dead process's output and closes its pipe. Usually the end of
 // file is there at once; if a descendant holds the pipe open, it waits no longer than that.
-func finish(r *os.File, out *tail, drained <-chan bool, wait time.Duration) {
-	defer r.Close()
-	if err := r.SetReadDeadline(time.Now().Add(wait)); err != nil {
-		select { // no deadlines on this system's pipes: the reader ends when the last writer does
+func finish(source io.ReadCloser, out *tail, drained <-chan bool, wait time.Duration) {
+	defer source.Close()
+	r, ok := source.(*os.File)
+	if !ok || r.SetReadDeadline(time.Now().Add(wait)) != nil {
+		select { // no deadlines: the reader ends when the last writer does
 		case <-drained:
 		case <-time.After(wait):
 		}
