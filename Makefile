@@ -17,6 +17,9 @@ RACE := $(addprefix ./,$(wildcard internal/agent internal/proc internal/wire))
 # hack/prepare has seen to PostgreSQL, so a test that does not find it has found a mistake.
 export ORDERLY_REQUIRE_POSTGRES := 1
 
+# The same of the container engine, which only root can start.
+export ORDERLY_REQUIRE_DOCKER := $(if $(filter 0,$(shell id -u)),1)
+
 .PHONY: build test check cross conformance bench bench-describes bench-console soak fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped

@@ -59,20 +59,22 @@ var arrows = map[string][]string{
 	"store":  {},
 
 	// on the machine
-	"agent": {"wire", "proc", "schedule"},
-	"proc":  {},
+	"agent":  {"wire", "proc", "docker", "schedule"},
+	"proc":   {},
+	"docker": {},
 
 	// rules, pure
 	"auth":     {},
 	"schedule": {},
 
 	// for tests only: see TestOnlyTestsImportTestSupport
-	"pgtest":   {},
-	"evidence": {},
+	"pgtest":     {},
+	"dockertest": {},
+	"evidence":   {},
 }
 
 // testSupport is what no program may contain.
-var testSupport = []string{"pgtest", "evidence"}
+var testSupport = []string{"pgtest", "dockertest", "evidence"}
 
 // barred names what must not be linked into the agent, which is small and static.
 var barred = []string{
@@ -212,7 +214,7 @@ func TestOnlyTestsImportTestSupport(t *testing.T) {
 
 // The agent's size and what an attacker of it finds are decided by its imports, on each system.
 func TestAgentStaysSmall(t *testing.T) {
-	for _, dir := range []string{"cmd/orderly-agent", "internal/agent", "internal/wire", "internal/proc"} {
+	for _, dir := range []string{"cmd/orderly-agent", "internal/agent", "internal/wire", "internal/proc", "internal/docker"} {
 		if _, err := os.Stat(dir); err != nil {
 			continue
 		}
