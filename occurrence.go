@@ -89,6 +89,8 @@ func (t *Task) over(r Report, p Plan, now time.Time) {
 		t.finish(Cancel, "", r.Finished, now) // T21
 	case ran && (r.ErrorCode == AtExpressionExpired || r.ErrorCode == CronExpressionExpired):
 		t.conclude(t.ErrorCode.event(), now) // SC-6
+	case r.tooOld(p):
+		t.finish(t.needUpgrade(), ClientNeedUpgrade, r.Finished, now)
 	case r.State == Invalid:
 		t.finish(Refuse, r.ErrorCode, r.Finished, now) // T2, T23
 		t.ExitCode = exit

@@ -169,10 +169,11 @@ func (t *Task) ending(r Report, p Plan, begun bool) (Event, ErrorCode) {
 	if !r.result() && begun {
 		return Break, ExecutionInterrupted // it cannot have run and never have started
 	}
-	if p.File {
-		if e, code := r.endingOfFile(); e != "" {
-			return e, code
-		}
+	switch {
+	case r.tooOld(p):
+		return t.needUpgrade(), ClientNeedUpgrade
+	case p.File && r.State == Failed:
+		return Fail, cmp.Or(r.ErrorCode, FileCreateFail) // SF-3
 	}
 	switch r.State {
 	case Success:
@@ -200,15 +201,16 @@ func (t *Task) ending(r Report, p Plan, begun bool) (Event, ErrorCode) {
 	return Break, r.ErrorCode
 }
 
-// endingOfFile is what an end report stands for that says other things of a file than of a command
-// (rule SF-3); no event for the others. Files suit every system, so an agent that says that one does not apply
-// knows of none: it must be upgraded (AB-2).
-func (r Report) endingOfFile() (Event, ErrorCode) {
-	switch {
-	case r.State == Failed:
-		return Fail, cmp.Or(r.ErrorCode, FileCreateFail)
-	case r.State == Invalid && r.ErrorCode == CommandNotApplicable:
-		return Abort, ClientNeedUpgrade
+// tooOld reports whether r says that its agent knows of no files, or containers: those that do refuse none as not
+// applicable (AB-2, CT-2).
+func (r Report) tooOld(p Plan) bool {
+	return (p.File || p.Container) && r.State == Invalid && r.ErrorCode == CommandNotApplicable
+}
+
+// needUpgrade is the event that an agent's being too old stands for.
+func (t *Task) needUpgrade() Event {
+	if _, ok := t.State.Next(Abort); !ok {
+		return Refuse
 	}
-	return "", ""
+	return Abort
 }

@@ -56,15 +56,16 @@ func (t *Task) Dropped() int64 { return t.Total - int64(len(t.Output)) }
 
 // A Plan is what a task needs to know of its invocation to move.
 type Plan struct {
-	File     bool // it puts a file in place of running a command
-	Repeat   RepeatMode
-	Timeout  time.Duration
-	Delivery time.Duration
+	File      bool // it puts a file in place of running a command
+	Container bool // it runs in a container
+	Repeat    RepeatMode
+	Timeout   time.Duration
+	Delivery  time.Duration
 }
 
 // Plan is the plan of i's tasks.
 func (i *Invocation) Plan() Plan {
-	return Plan{File: i.File != nil, Repeat: i.Repeat, Timeout: i.Command.Timeout, Delivery: i.Delivery}
+	return Plan{File: i.File != nil, Container: i.InContainer(), Repeat: i.Repeat, Timeout: i.Command.Timeout, Delivery: i.Delivery}
 }
 
 // reached reports whether an agent may have the task: it was handed, or an agent spoke of it.

@@ -40,6 +40,7 @@ const usage = `Usage:
   orderly-agent register  --server URL[,URL...] --activation-id ID --activation-code CODE
                           [--ca-fingerprint F] [--name NAME] [--proxy URL|none] [--data DIR] [--force]
   orderly-agent run       [--data DIR] [--at-once N] [--reserved N] [--spool BYTES] [--kill-grace DURATION]
+                          [--docker-socket PATH]
                           [--proxy URL|none] [--transport auto|tcp|websocket]
                           [--log-level LEVEL] [--log-file FILE] [--log-size BYTES]
                           [--power-off-command C] [--reboot-command C]

@@ -39,6 +39,7 @@ func (c *runConfig) flags() *flag.FlagSet {
 	f.StringVar(&c.powerOff, "power-off-command", "", "`command` to run after a script exited with 193 (Windows: 3009), such as \"systemctl poweroff\" (default none)")
 	f.StringVar(&c.reboot, "reboot-command", "", "`command` to run after a script exited with 194 (Windows: 3010), such as \"systemctl reboot\" (default none)")
 	f.DurationVar(&c.grace, "kill-grace", agent.DefaultTimes.Grace, "how long a command that is stopped, or out of time, has to end by itself; at most 45s")
+	f.StringVar(&c.Docker, "docker-socket", "", "`path` of the socket of the container engine (default "+agent.DefaultEngine+")")
 	networkFlags(f, &c.Proxy, &c.Transport)
 	c.log.flags(f)
 	f.IntVar(&c.scale, "time-scale", 1, "how many times shorter all pauses are, for tests")

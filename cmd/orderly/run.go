@@ -26,6 +26,8 @@ func (r *running) flags(c *cobra.Command) {
 	f.StringVar(&r.User, "user", "", "`name` of the user to run it as on the machines")
 	f.StringVar(&r.Dir, "workdir", "", "`directory` to run it in on the machines")
 	f.StringVar(&r.Launcher, "launcher", "", "`program` that starts the script, such as python3")
+	f.StringVar(&r.Container, "container", "", "`name` of the container to run it in on the machines, by its /bin/sh, user and directory")
+	f.StringVar(&r.ContainerID, "container-id", "", "`ID` of that container, 64 hexadecimal digits")
 	f.DurationVar(&r.Timeout, "timeout", r.Timeout, "`time` after which the command is killed on a machine, with all it started; 10s to 24h, less counts as 10s")
 	f.DurationVar(&r.Delivery, "delivery-timeout", 0, "`time` for which a machine that is away is waited for; 10s to a week (default: not at all)")
 	f.StringVar(&r.Schedule, "schedule", "", "`expression` of when to run it, such as rate(1h) or '0 30 9 ? * MON-FRI'; boot for every boot, next-boot for the next one")

@@ -63,6 +63,9 @@ func (s *Server) Register(name, activationID, code string, args ...string) *Agen
 	a := &Agent{ID: m[1], Name: m[2], Dir: out.Dir}
 	a.Process = newProcess(s.t, "orderly-agent", a.Dir+".log", "run", "--data", a.Dir)
 	a.env = append(a.env, "ORDERLY_AGENT_TIME_SCALE="+strconv.Itoa(s.scale))
+	if s.Engine != "" {
+		a.env = append(a.env, "ORDERLY_AGENT_DOCKER_SOCKET="+s.Engine)
+	}
 	return a
 }
 

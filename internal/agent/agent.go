@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/orderly-run/orderly/internal/docker"
 	"github.com/orderly-run/orderly/internal/proc"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	// Below 0 is none; one slot is for all in any case.
 	Reserved int
 
+	Docker string // socket of the container engine; DefaultEngine
+
 	Power Power // what exit codes may ask for (EXI-2); nothing
 
 	Transport Transport // Auto
@@ -55,6 +58,7 @@ func (c Config) withDefaults() Config {
 	c.Times.Clock = cmp.Or(c.Times.Clock, DefaultTimes.Clock)
 	c.Times.Grace = min(c.Times.Grace, MaxGrace)
 	c.Root = cmp.Or(c.Root, "/")
+	c.Docker = cmp.Or(c.Docker, DefaultEngine)
 	c.Transport = cmp.Or(c.Transport, Auto)
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return c
@@ -72,6 +76,7 @@ type Agent struct {
 	link     string // names this process to the server
 	journal  *Journal
 	groups   *proc.Cgroups // nil where there are none
+	engine   *docker.Engine
 	dialer   *dialer
 
 	events chan func()
@@ -120,7 +125,7 @@ func New(c Config) (*Agent, error) {
 	}
 	return &Agent{
 		zone: newZone(c.Root),
-		cfg:  c, dialer: d, log: c.Log.With("instance", id.Instance), identity: id, boot: boot, made: time.Now(), link: rand.Text(),
+		cfg:  c, dialer: d, engine: docker.New(c.Docker), log: c.Log.With("instance", id.Instance), identity: id, boot: boot, made: time.Now(), link: rand.Text(),
 		events: make(chan func()), over: make(chan struct{}),
 		tasks: map[Occurrence]*task{}, active: map[Occurrence]*task{},
 		reports: reports{queued: map[Occurrence]bool{}},

@@ -31,6 +31,13 @@
 // Files of other users' scripts are in directories of the agent's own in the place for temporary files,
 // under names that were not there before. Their users can go there and change nothing.
 //
+// # Containers
+//
+// A script for a container is started by the container engine, which is asked once, and its process then looked after as one of the agent's
+// own is: the engine tells its number, and has no way to end it (package docker). Under what name the engine knows it is
+// in the journal before the engine is asked. The next start of an agent that was killed waits until the engine has
+// started what it was asked to, and finds the process by its mark.
+//
 // # Files
 //
 // A file is a task without a process. It is written under a name of its own beside its place, with its owners and

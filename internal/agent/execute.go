@@ -23,11 +23,19 @@ func (a *Agent) execute(t *task, data []byte) {
 			return
 		}
 	}
-	if job, err := wire.Decode[wire.Job](data); err == nil && job.File != nil {
+	job, err := wire.Decode[wire.Job](data)
+	if err == nil && job.File != nil {
 		a.place(t, &job)
 		return
 	}
-	p, clean, err := a.launch(t.key, data)
+	p, clean := (*proc.Process)(nil), func() {}
+	switch {
+	case err != nil:
+	case job.Container != nil:
+		p, err = a.enter(t.key, &job)
+	default:
+		p, clean, err = a.launch(t.key, &job)
+	}
 	if err != nil {
 		a.log.Warn("a process cannot be started", "task", t.key, "error", err)
 		a.post(func() { a.exited(t, unstarted(err)) })
@@ -35,8 +43,10 @@ func (a *Agent) execute(t *task, data []byte) {
 	}
 	at := time.Now()
 	crashAt("after launch")
-	if err := a.journal.Started(t.key, Process{PID: p.PID(), StartTime: p.StartTime(), At: at}); err != nil {
-		a.log.Warn("a start cannot be recorded", "task", t.key, "error", err) // its mark tells as well
+	if p.PID() != 0 {
+		if err := a.journal.Started(t.key, Process{PID: p.PID(), StartTime: p.StartTime(), At: at}); err != nil {
+			a.log.Warn("a start cannot be recorded", "task", t.key, "error", err) // its mark tells as well
+		}
 	}
 	crashAt("after started")
 	a.post(func() { a.started(t, p, at) })
@@ -54,12 +64,8 @@ func (a *Agent) execute(t *task, data []byte) {
 }
 
 // launch starts a task's process; clean removes what was made for it.
-func (a *Agent) launch(o Occurrence, data []byte) (p *proc.Process, clean func(), err error) {
-	job, err := wire.Decode[wire.Job](data)
-	if err != nil {
-		return nil, nil, err
-	}
-	dir, script, err := a.writeScript(o, &job)
+func (a *Agent) launch(o Occurrence, job *wire.Job) (p *proc.Process, clean func(), err error) {
+	dir, script, err := a.writeScript(o, job)
 	clean = func() {
 		if err := os.RemoveAll(dir); err != nil {
 			a.log.Warn("a script cannot be removed", "task", o, "error", err)
@@ -67,7 +73,7 @@ func (a *Agent) launch(o Occurrence, data []byte) (p *proc.Process, clean func()
 	}
 	if err == nil {
 		crashAt("before launch")
-		spec := process(&job, script)
+		spec := process(job, script)
 		spec.Mark, spec.Grace, spec.Cgroups = a.mark(o), a.cfg.Times.Grace, a.groups
 		p, err = proc.Start(spec)
 	}
@@ -75,15 +81,6 @@ func (a *Agent) launch(o Occurrence, data []byte) (p *proc.Process, clean func()
 		clean()
 	}
 	return p, clean, err
-}
-
-// tryLaunch finds what would keep a job's process from being started.
-func tryLaunch(data []byte) error {
-	job, err := wire.Decode[wire.Job](data)
-	if err != nil {
-		return err
-	}
-	return proc.Check(process(&job, "script"))
 }
 
 // process is the process of a job whose script is saved.

@@ -51,6 +51,7 @@ type Task struct {
 	Phase     Phase
 	Stopped   bool    // it has a tombstone: it must not be started any more
 	Rebooted  bool    // Got to Started: the machine was booted again since, so no process is left
+	Exec      string  // Starting only: the name that a container engine has for what it may have been asked to start
 	Process   Process // Started only
 	Stripped  bool    // Ended only: the output was taken from the report because the spool was full
 	Scheduled bool    // Got to Started: it is a schedule
@@ -119,6 +120,14 @@ func (j *Journal) Scheduled(key orderly.TaskKey, plan []byte) error {
 // Starting records that the process of a task, or of a schedule's next run, will be started next.
 func (j *Journal) Starting(o Occurrence) error {
 	return j.advance(Starting, record{kind: kindStarting, key: o})
+}
+
+// Exec records, for a task that is Starting, under what name a container engine will be asked next to start its
+// process.
+func (j *Journal) Exec(o Occurrence, name string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.append(record{kind: kindExec, key: o, body: []byte(name)})
 }
 
 // Started records which process was started.
@@ -408,6 +417,9 @@ func (e *entry) apply(r record, body span, boot string) error {
 	case r.kind == kindTombstone:
 		e.Stopped = true
 		return nil
+	case r.kind == kindExec && e.Phase == Starting:
+		e.Exec = string(r.body)
+		return nil
 	case r.kind == kindPlan && e.Phase == Got: // what replaces it changes nothing else
 		e.job, e.Scheduled = body, true
 		return nil
@@ -419,9 +431,10 @@ func (e *entry) apply(r record, body span, boot string) error {
 	case kindGot, kindPlan:
 		e.job, e.Scheduled = body, r.kind == kindPlan
 	case kindStarted:
+		e.Exec = ""
 		return e.Process.parse(r.body)
 	case kindEnded, kindStripped:
-		e.job, e.Process, e.report = span{}, Process{}, body
+		e.job, e.Exec, e.Process, e.report = span{}, "", Process{}, body
 		e.Stripped = r.kind == kindStripped
 		e.Scheduled, e.Runs, e.ranIn = false, 0, ""
 	}

@@ -136,6 +136,9 @@ func (c *compaction) task(e *entry) (err error) {
 	switch e.Phase {
 	case Starting:
 		_, err = c.put(record{kind: kindStarting, key: e.Key})
+		if err == nil && e.Exec != "" {
+			_, err = c.put(record{kind: kindExec, key: e.Key, body: []byte(e.Exec)})
+		}
 	case Started:
 		_, err = c.put(record{kind: kindStarted, key: e.Key, body: e.Process.append(nil)})
 	case Ended:

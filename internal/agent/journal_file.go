@@ -31,6 +31,7 @@ const (
 	kindPlan      = 'p' // body: the schedule, for the first time or to replace it
 	kindRuns      = 'n' // body: how many runs a schedule had, as a varint, and 1 if the last was under this boot, else 0
 	kindStarting  = 'b'
+	kindExec      = 'c' // body: the name that a container engine has for what it is about to be asked to start
 	kindStarted   = 's' // body: PID, StartTime, At in ms, as varints
 	kindEnded     = 'e' // body: the report
 	kindStripped  = 'x' // body: the report without its output
@@ -236,7 +237,7 @@ func (j *Journal) accept(r record, n int64, last *head) error {
 	if last.Incarnation == "" {
 		return errMalformed
 	}
-	if phases[r.kind] == 0 && !slices.Contains([]byte{kindTombstone, kindAcked, kindRuns}, r.kind) {
+	if phases[r.kind] == 0 && !slices.Contains([]byte{kindTombstone, kindAcked, kindRuns, kindExec}, r.kind) {
 		return nil
 	}
 	size := int64(len(r.body))

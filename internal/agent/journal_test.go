@@ -497,3 +497,31 @@ func BenchmarkJournalTask(b *testing.B) {
 		must(b, j.Acked(occ(seq)))
 	}
 }
+
+// HND-6: the name of what a container engine was asked to start is kept until its process is known.
+func TestExecsAreRemembered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path, boot)
+	for n := range int64(3) {
+		must(t, j.Got(occ(n), []byte("job")))
+		must(t, j.Starting(occ(n)))
+		must(t, j.Exec(occ(n), fmt.Sprint("exec-", n)))
+	}
+	must(t, j.Started(occ(1), agent.Process{PID: 7, StartTime: 8, At: time.UnixMilli(9)}))
+	must(t, j.Ended(occ(2), []byte("report")))
+	check := func(when string) {
+		t.Helper()
+		for n, want := range []string{"exec-0", "", ""} {
+			if got, ok := j.Task(occ(int64(n))); !ok || got.Exec != want || got.Phase != agent.Phase(int(agent.Starting)+n) {
+				t.Errorf("%s: %+v, want exec %q", when, got, want)
+			}
+		}
+	}
+	check("at once")
+	must(t, j.Compact())
+	check("compacted")
+	must(t, j.Close())
+	j = open(t, path, boot)
+	check("opened again")
+	must(t, j.Close())
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/docker"
 	"github.com/orderly-run/orderly/internal/proc"
 	"github.com/orderly-run/orderly/internal/wire"
 )
@@ -85,10 +86,20 @@ var refusals = []struct {
 	{proc.ErrNoSuchDir, orderly.DirectoryNotExists},
 	{proc.ErrNoHome, orderly.DefaultDirNotAvailable},
 	{syscall.ENOSPC, orderly.ClientDiskFull},
+	{docker.ErrNotFound, orderly.ContainerNotFound}, // CT-3
+	{docker.ErrDuplicated, orderly.ContainerNameDuplicated},
+	{docker.ErrMismatch, orderly.ContainerNameAndIdNotMatch},
+	{docker.ErrNotRunning, orderly.ContainerStateAbnormal},
+	{docker.ErrUnsupported, orderly.UnsupportedContainerRuntime},
+	{docker.ErrUnreachable, orderly.ContainerConnectFailed},
+	{errOutOfReach, orderly.ContainerConnectFailed},
 }
 
 // unstarted is the outcome of a task whose process could not be started.
 func unstarted(err error) outcome {
+	if errors.Is(err, errUncertain) {
+		return outcome{State: orderly.Error, Code: orderly.ExecutionInterrupted}
+	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
 			return outcome{State: orderly.Invalid, Code: r.code}

@@ -141,6 +141,7 @@ func (a *Agent) killLeft(tasks []Task) {
 func (a *Agent) kill(t Task) {
 	pid, started := t.Process.PID, t.Process.StartTime
 	if t.Phase == Starting {
+		a.awaitExec(t)
 		var found bool
 		if pid, started, found = a.find(t.Key); !found {
 			return

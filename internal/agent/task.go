@@ -68,6 +68,8 @@ func unfit(job *wire.Job) orderly.ErrorCode {
 	switch {
 	case job.File != nil:
 		return unfitFile(job.File)
+	case job.Container != nil:
+		return here.unfitContainer(job.Container)
 	case !here.runs(job.Type): // CMD-2
 		return orderly.CommandNotApplicable
 	case orderly.CheckLauncher(job.Launcher) != nil:
@@ -109,17 +111,32 @@ func (a *Agent) take(m arrival) {
 
 // rehearse checks all that a task needs and runs nothing (RM-5).
 func (a *Agent) rehearse(m arrival) {
-	o := a.check(m)
-	if o == nil {
-		o = &outcome{State: orderly.Success}
-		if err := tryLaunch(m.run.Job); err != nil {
-			*o = unstarted(err)
-		}
+	t := a.add(whole(m.run.TaskKey))
+	if o := a.check(m); o != nil {
+		a.end(t, rehearsed(*o))
+		return
 	}
+	job, err := wire.Decode[wire.Job](m.run.Job)
+	switch {
+	case err == nil && job.Container != nil:
+		a.lookFor(t, job.Container)
+		return
+	case err == nil:
+		err = proc.Check(process(&job, "script"))
+	}
+	o := outcome{State: orderly.Success}
+	if err != nil {
+		o = unstarted(err)
+	}
+	a.end(t, rehearsed(o))
+}
+
+// rehearsed is the outcome of a rehearsal, in which nothing was begun that could fail.
+func rehearsed(o outcome) outcome {
 	if o.State == orderly.Error {
-		*o = outcome{State: orderly.Invalid, Code: orderly.CommandNotApplicable}
+		return outcome{State: orderly.Invalid, Code: orderly.CommandNotApplicable}
 	}
-	a.end(a.add(whole(m.run.TaskKey)), *o)
+	return o
 }
 
 func (a *Agent) start(t *task) {

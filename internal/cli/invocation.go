@@ -15,6 +15,7 @@ type invocation struct {
 	InvokeId, CommandId, CommandName, CommandType, CommandContent string
 	Parameters, WorkingDir, Username, Launcher                    string
 	RepeatMode, Frequency, TerminationMode                        string
+	ContainerId, ContainerName                                    string
 	CreationTime, InvocationStatus                                string
 	Timeout                                                       int64
 	InvokeInstances                                               struct{ InvokeInstance []client.InvokeInstance }

@@ -93,7 +93,7 @@ func (v *invocation) again(run Run, on []string) (Run, error) {
 		return run, &Exit{Refused, Advise(errors.New("the script is not text"), "run it from its file: orderly run --script FILE")}
 	}
 	run.Name, run.User, run.Dir, run.Launcher, run.Seconds = v.CommandName, v.Username, v.WorkingDir, v.Launcher, v.Timeout
-	run.Termination = v.TerminationMode
+	run.Termination, run.ContainerID, run.Container = v.TerminationMode, v.ContainerId, v.ContainerName
 	run.Targets = Targets{Machines: on}
 	if v.Parameters != "" && v.Parameters != "{}" {
 		if err := json.Unmarshal([]byte(v.Parameters), &run.Parameters); err != nil {

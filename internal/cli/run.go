@@ -24,6 +24,8 @@ type Run struct {
 	User        string
 	Dir         string
 	Launcher    string
+	Container   string        // name of the container to run it in
+	ContainerID string        // or its ID
 	Timeout     time.Duration // of the command on each machine; 0 for the server's default
 	Seconds     int64         // the same, when Timeout is 0
 	Delivery    time.Duration // to wait for machines that are away; 0 to leave them out
@@ -54,6 +56,7 @@ type runRequest struct {
 	WorkingDir                                  string
 	Username                                    string
 	Launcher                                    string
+	ContainerId, ContainerName                  string
 	RepeatMode                                  string
 	Frequency                                   string
 	TerminationMode                             string
@@ -99,6 +102,7 @@ func (r *Run) settings(q *runRequest) {
 		q.Timeout = seconds(r.Timeout)
 	}
 	q.DeliveryTimeout, q.WorkingDir, q.Username, q.Launcher, q.ClientToken = seconds(r.Delivery), r.Dir, r.User, r.Launcher, rand.Text()
+	q.ContainerId, q.ContainerName = r.ContainerID, r.Container
 	if q.TerminationMode = r.Termination; q.TerminationMode == "" {
 		q.TerminationMode = "ProcessTree" // nothing is to outlive what is watched here
 	}

@@ -136,7 +136,13 @@ func (h *house) machine(k store.AccessKey, name string, tags ...orderly.Tag) str
 // ran makes an invocation of a script on machines, of which nothing has come yet.
 func (h *house) ran(k store.AccessKey, script string, on ...string) orderly.Invocation {
 	h.t.Helper()
-	a, err := h.engine.RunCommand(h.t.Context(), caller(k), engine.Request{Region: region, Target: orderly.Target{Instances: on},
+	return h.ranIn(k, "", script, on...)
+}
+
+// ranIn is ran for one in a container, by its name.
+func (h *house) ranIn(k store.AccessKey, container, script string, on ...string) orderly.Invocation {
+	h.t.Helper()
+	a, err := h.engine.RunCommand(h.t.Context(), caller(k), engine.Request{Region: region, Target: orderly.Target{Instances: on}, ContainerName: container,
 		Command: orderly.Command{Type: orderly.RunShellScript, Content: []byte(script)}}, engine.Repetition{Operation: "RunCommand"})
 	must(h.t, err)
 	v, err := h.engine.Invocation(h.t.Context(), caller(k), region, a.InvokeID)

@@ -211,7 +211,7 @@ func TestRetryRunsWhereItFailed(t *testing.T) {
 		for n := range 4 {
 			on = append(on, h.machine(h.mine, fmt.Sprint("web-", n)))
 		}
-		v := h.ran(h.mine, "true", on...)
+		v := h.ranIn(h.mine, "web", "true", on...)
 		h.end(v, 0, orderly.Success, 0, "")
 		h.end(v, 1, orderly.Failed, 1, "")
 		h.end(v, 2, orderly.Timeout, 137, "")
@@ -233,8 +233,8 @@ func TestRetryRunsWhereItFailed(t *testing.T) {
 			r := b.post(root+"invocations/"+v.ID+"/retry", "option", option, "token", "token-"+option)
 			id := r.header.Get("Location")[strings.LastIndex(r.header.Get("Location"), "/")+1:]
 			again, err := h.engine.Invocation(t.Context(), caller(h.mine), region, id)
-			if must(t, err); again.Size != size || string(again.Command.Content) != "true" {
-				t.Errorf("option %q: again on %d, want %d", option, again.Size, size)
+			if must(t, err); again.Size != size || string(again.Command.Content) != "true" || again.ContainerName != "web" {
+				t.Errorf("option %q: again on %d in container %q, want %d in web", option, again.Size, again.ContainerName, size)
 			}
 		}
 	})

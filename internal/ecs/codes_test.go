@@ -230,8 +230,6 @@ var runRefusals = []refusal{
 	{"LA-1", "RunCommand", aScript.with("Launcher", long(1025)), 403, "InvalidLauncher.LengthLimitExceeded"},
 	{"CT-1", "RunCommand", aScript.with("ContainerId", "docker://1"), 400, "InvalidContainerId.Malformed"},
 	{"CT-1", "RunCommand", aScript.with("ContainerName", "-x"), 400, "InvalidContainerName.Malformed"},
-	{"not offered", "RunCommand", aScript.with("ContainerId", "docker://"+strings.Repeat("a1", 32)), 400, "InvalidParameter.ContainerId"},
-	{"not offered", "RunCommand", aScript.with("ContainerName", "web.1"), 400, "InvalidParameter.ContainerName"},
 	{"not offered", "RunCommand", aScript.with("OssOutputDelivery", "oss://bucket/x"), 400, "InvalidParameter.OssOutputDelivery"},
 	{"TERM-1", "RunCommand", aScript.with("TerminationMode", "Gently"), 404, "InvalidTerminationMode.NotFound"},
 	{"DLV-1", "RunCommand", aScript.with("DeliveryTimeout", "9"), 400, "InvalidParameter.DeliveryTimeout"},

@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/engine"
@@ -95,6 +94,7 @@ func (p *runParameters) request(maxTags int) engine.Request {
 		Target: orderly.Target{Instances: p.InstanceId, Tags: rpc.Tags(p.ResourceTag)}, MaxTags: maxTags,
 		Parameters: p.Parameters, Repeat: orderly.RepeatMode(p.RepeatMode), Frequency: p.Frequency, Termination: orderly.TerminationMode(p.TerminationMode),
 		Username: p.Username, PasswordName: p.WindowsPasswordName, ResourceGroup: p.ResourceGroupId, Tags: rpc.Tags(p.Tag),
+		ContainerID: p.ContainerId, ContainerName: p.ContainerName,
 	}
 	q.Command.WorkingDir, q.Command.Launcher, q.Command.Timeout = p.WorkingDir, p.Launcher, rpc.Timeout(p.Timeout)
 	if p.DeliveryTimeout != nil {
@@ -107,25 +107,10 @@ func (p *runParameters) request(maxTags int) engine.Request {
 // check refuses, with its published code when it has one, what is malformed and the engine does not
 // look at; and what is not offered.
 func (p *runParameters) check() error {
-	if err := p.checkContainer(); err != nil {
+	if err := orderly.CheckContainer(p.ContainerId, p.ContainerName); err != nil {
 		return err
 	}
 	return firstGiven([2]string{"OssOutputDelivery", p.OssOutputDelivery})
-}
-
-var (
-	containerID   = regexp.MustCompile(`^((docker|containerd|cri-o)://)?[0-9a-fA-F]{64}$`)
-	containerName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,254}$`)
-)
-
-func (p *runParameters) checkContainer() error {
-	switch {
-	case p.ContainerId != "" && !containerID.MatchString(p.ContainerId):
-		return orderly.ContainerIDMalformed
-	case p.ContainerName != "" && !containerName.MatchString(p.ContainerName):
-		return orderly.ContainerNameMalformed
-	}
-	return firstGiven([2]string{"ContainerId", p.ContainerId}, [2]string{"ContainerName", p.ContainerName})
 }
 
 // maxStopped is how many instances one stop may name (rule STOP-1).

@@ -65,7 +65,7 @@ func (b *building) begin(tx *store.Tx, c orderly.Caller, q Request) error {
 	b.v = orderly.Invocation{
 		Seq: seq, ID: orderly.NewID(prefix, q.Region, seq), Account: c.Account, Region: q.Region,
 		Command: cmd, File: q.File, KeepCommand: q.KeepCommand, Parameters: q.values, Repeat: q.Repeat, Frequency: q.Frequency, Termination: q.Termination,
-		Username: q.Username, WindowsPasswordName: q.PasswordName, ResourceGroup: q.ResourceGroup, Tags: q.Tags,
+		Username: q.Username, WindowsPasswordName: q.PasswordName, ContainerID: q.ContainerID, ContainerName: q.ContainerName, ResourceGroup: q.ResourceGroup, Tags: q.Tags,
 		Delivery: b.engine.cfg.Delivery, WaitForAway: q.Delivery != nil,
 		CallerKey: c.KeyID, SourceIP: c.SourceIP, Size: len(b.targets), Created: tx.Now,
 	}
@@ -84,9 +84,10 @@ func (b *building) begin(tx *store.Tx, c orderly.Caller, q Request) error {
 // settle finds whether a command suits the request and its targets, stores it when it is new, and counts
 // that it is invoked.
 func (b *building) settle(tx *store.Tx, c orderly.Caller, q Request, cmd *orderly.Command) error {
+	v := orderly.Invocation{Command: *cmd, ContainerID: q.ContainerID, ContainerName: q.ContainerName}
 	for _, g := range b.targets {
-		if !cmd.Type.Fits(g.OS) {
-			return orderly.InstanceMismatch // CMD-2
+		if !v.Fits(g.OS) {
+			return orderly.InstanceMismatch
 		}
 	}
 	if err := b.engine.suits(cmd, q); err != nil {

@@ -133,7 +133,7 @@ func (x *modifying) check(added []store.Target) error {
 		return orderly.TargetsTooMany
 	}
 	for _, g := range added {
-		if !x.v.Command.Type.Fits(g.OS) {
+		if !x.v.Fits(g.OS) {
 			return orderly.InstanceMismatch
 		}
 	}

@@ -42,7 +42,8 @@ func (e *Engine) Retry(ctx context.Context, c orderly.Caller, of Retried, r Repe
 	}
 	q := Request{
 		Region: region, Target: orderly.Target{Instances: on}, MaxNamed: e.cfg.MaxAll, Command: v.Command, Repeat: v.Repeat, Termination: v.Termination,
-		Username: v.Username, PasswordName: v.WindowsPasswordName, ResourceGroup: v.ResourceGroup, Tags: v.Tags,
+		Username: v.Username, PasswordName: v.WindowsPasswordName, ContainerID: v.ContainerID, ContainerName: v.ContainerName,
+		ResourceGroup: v.ResourceGroup, Tags: v.Tags,
 	}
 	q.Command.ID = ""
 	if v.WaitForAway {

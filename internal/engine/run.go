@@ -35,6 +35,8 @@ type Request struct {
 	Termination   orderly.TerminationMode
 	Username      string
 	PasswordName  string
+	ContainerID   string // to run in, or its name; where that is not "", the user and the directory count for nothing (CT-2)
+	ContainerName string
 	ResourceGroup string
 	Tags          []orderly.Tag
 	Delivery      *time.Duration // DeliveryTimeout, nil when it is not given (DLV-1)
@@ -157,6 +159,9 @@ func (e *Engine) check(q *Request, r Repetition) (err error) {
 		return err
 	}
 	if err := orderly.CheckUser(q.Username, q.PasswordName); err != nil {
+		return err
+	}
+	if err := orderly.CheckContainer(q.ContainerID, q.ContainerName); err != nil {
 		return err
 	}
 	if q.Delivery != nil && (*q.Delivery < minDelivery || *q.Delivery > maxDelivery) {

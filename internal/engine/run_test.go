@@ -63,7 +63,12 @@ func TestBadRequestIsRefusedAndLeavesNothing(t *testing.T) {
 			"DLV-1 too short":  {func(q *engine.Request) { q.Delivery = &negative }, orderly.DeliveryTimeoutInvalid},
 			"region":           {func(q *engine.Request) { q.Region = "nowhere" }, orderly.RegionUnknown},
 			"CMD-3, directory": {func(q *engine.Request) { q.Command.WorkingDir = strings.Repeat("x", 201) }, orderly.WorkingDirInvalid},
-			"CMD-3, user":      {func(q *engine.Request) { q.Username = strings.Repeat("u", 256) }, orderly.UsernameTooLong},
+			"CT-1, ID":         {func(q *engine.Request) { q.ContainerID = "1" }, orderly.ContainerIDMalformed},
+			"CT-1, name":       {func(q *engine.Request) { q.ContainerName = "-" }, orderly.ContainerNameMalformed},
+			"CT-2": {func(q *engine.Request) {
+				q.Target.Instances, q.Command.Type, q.ContainerName = []string{"mi-w"}, orderly.RunBatScript, "web"
+			}, orderly.InstanceMismatch},
+			"CMD-3, user": {func(q *engine.Request) { q.Username = strings.Repeat("u", 256) }, orderly.UsernameTooLong},
 		} {
 			q := request("mi-1")
 			c.edit(&q)

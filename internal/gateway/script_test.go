@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/engine"
 	"github.com/orderly-run/orderly/internal/wire"
@@ -33,6 +35,30 @@ func TestScriptsHaveTheValuesOfTheirInstance(t *testing.T) {
 					t.Errorf("%s runs %q, want %q", p.name, job.Content, want)
 				}
 			}
+		}
+	})
+}
+
+// CT-2: a script for a container is no job of a type, so that an agent which knows of none refuses it.
+func TestScriptsForContainers(t *testing.T) {
+	each(t, func(t *testing.T, url string) {
+		c := start(t, url, false)
+		p := c.connect(c.register(), "link-1")
+		q := engine.Request{
+			Region: region, Target: orderly.Target{Instances: []string{p.id.instance}}, ContainerName: "web", Username: "ann", Termination: orderly.KillProcessTree,
+			Command: orderly.Command{Type: orderly.RunShellScript, EnableParameter: true, Content: []byte("echo {{ACS::InstanceId}}"), WorkingDir: "/srv", Launcher: "sh -x"},
+		}
+		a, err := c.engine.RunCommand(t.Context(), caller, q, engine.Repetition{})
+		must(t, err)
+		run := p.until("a run", func(m wire.ToAgent) bool { return m.Run != nil }).Run
+		job, err := wire.Decode[wire.Job](run.Job)
+		must(t, err)
+		want := wire.Job{
+			InvokeID: a.InvokeID, CommandID: a.CommandID, Timeout: 60_000, Termination: orderly.KillProcessTree,
+			Container: &wire.Container{Name: "web", Content: []byte("echo " + p.id.instance)},
+		}
+		if diff := cmp.Diff(want, job); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

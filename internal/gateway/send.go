@@ -84,11 +84,23 @@ func (j jobs) of(m *engine.Message) json.RawMessage {
 			RegionID: v.Region, AccountID: v.Account, InstanceID: m.Instance, InstanceName: m.Name, InvokeID: v.ID, CommandID: v.Command.ID,
 		})
 	}
+	if v.InContainer() {
+		job = inContainer(v, job.Content)
+	}
 	data := json.RawMessage(wire.Encode(job))
 	if !v.Command.EnableParameter || !bytes.Contains(v.Command.Content, []byte("ACS")) {
 		j[v] = data
 	}
 	return data
+}
+
+// inContainer is the job of an invocation that runs a script in a container, where its user, directory and launcher
+// have no meaning (CT-2).
+func inContainer(v *orderly.Invocation, script []byte) wire.Job {
+	return wire.Job{
+		InvokeID: v.ID, CommandID: v.Command.ID, Timeout: v.Command.Timeout.Milliseconds(), Termination: v.Termination,
+		Container: &wire.Container{ID: v.ContainerID, Name: v.ContainerName, Content: script},
+	}
 }
 
 // fileJob is the job of an invocation that sends a file, encoded. A content that cannot be read was refused when

@@ -57,6 +57,13 @@
 // the writing is Failed with one. The end has no exit code and no output. A file is put in its place at once or not at
 // all, and not after Timeout.
 //
+// # Containers
+//
+// A Job with a [Container] runs its script as /bin/sh -c in that container. It has neither Type nor Content of its own, for
+// the same reason: an agent that knows of no containers refuses it as Invalid with CommandNotApplicable, which no other
+// agent does, and the server takes that for ClientNeedUpgrade. So what an agent can do is decided when it is handed the
+// task, and by itself. A container that cannot be run in is Invalid too, with a code that says why.
+//
 // # Schedules
 //
 // A Run message with a [Plan] hands a schedule over, or with a higher version replaces what the agent

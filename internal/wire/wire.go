@@ -171,6 +171,14 @@ type Job struct {
 	Termination orderly.TerminationMode `json:"kill,omitempty"`
 	Launcher    string                  `json:"launcher,omitempty"` // command line that starts the script (LA-1)
 	File        *File                   `json:"file,omitempty"`     // what to put on the machine instead; of the others there are just InvokeID and Timeout then
+	Container   *Container              `json:"ctr,omitempty"`      // where to run a script instead; of the others there are just the IDs, Timeout and Termination then
+}
+
+// A Container is one on the machine, by its ID, its name or both, and the script that is to run in it.
+type Container struct {
+	ID      string `json:"id,omitempty"` // 64 hex digits, behind the runtime's name and :// if it has one
+	Name    string `json:"name,omitempty"`
+	Content []byte `json:"content"`
 }
 
 // A File is one to put in its place: in the directory Dir, which is made when it is missing, under Name.
