@@ -82,6 +82,7 @@ var invocationColumns = []Column[invocation]{
 	{Title: "REPEATS", In: Alone, Cell: func(v *invocation) string { return strings.TrimSpace(v.RepeatMode + " " + v.Frequency) }},
 	{Title: "TIMEOUT", In: Alone, Cell: func(v *invocation) string { return fmt.Sprintf("%d s", v.Timeout) }},
 	{Title: "DIRECTORY", In: Alone, Cell: func(v *invocation) string { return v.WorkingDir }},
+	{Title: "CONTAINER", In: Alone, Cell: func(v *invocation) string { return strings.TrimSpace(v.ContainerName + " " + v.ContainerId) }},
 	{Title: "PARAMETERS", In: Alone, Cell: func(v *invocation) string { return strings.TrimPrefix(v.Parameters, "{}") }},
 	{Title: "SCRIPT", In: Alone, Cell: func(v *invocation) string { return strings.TrimRight(v.CommandContent, "\n") }},
 }
