@@ -3,7 +3,9 @@ package orderly_test
 import (
 	"fmt"
 	"go/ast"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -17,6 +19,7 @@ const (
 	maxFunctionLines  = 45  // 9 functions in 10
 	maxFunctionMedian = 12
 	maxParameters     = 5
+	maxShared         = 15 // lines that stand in both dialects
 )
 
 func TestImportDepth(t *testing.T) {
@@ -117,6 +120,29 @@ func TestFunctionsTakeFewParameters(t *testing.T) {
 			if f, ok := decl.(*ast.FuncDecl); ok && f.Type.Params.NumFields() > maxParameters {
 				t.Errorf("%s: %s has %d parameters, want at most %d", s.path, f.Name.Name, f.Type.Params.NumFields(), maxParameters)
 			}
+		}
+	}
+}
+
+// What both dialects need stands where both find it.
+func TestDialectsShareNoBlocks(t *testing.T) {
+	blocks := map[string]string{} // and the file it stands in
+	for _, s := range programs(t) {
+		dialect, _, _ := strings.Cut(strings.TrimPrefix(s.path, "internal/"), "/")
+		if dialect != "ecs" && dialect != "swas" {
+			continue
+		}
+		text, err := os.ReadFile(s.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(text), "\n")
+		for i := range len(lines) - maxShared {
+			block := strings.Join(lines[i:i+maxShared+1], "\n")
+			if other := blocks[block]; other != "" && !strings.HasPrefix(other, "internal/"+dialect) {
+				t.Errorf("%s:%d and %s share more than %d lines", s.path, i+1, other, maxShared)
+			}
+			blocks[block] = s.path
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // The scripts are sessions that a user could have typed, with real agents; what they wait for has
 // this long to happen.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func TestScripts(t *testing.T) {
 	bin := t.TempDir()
