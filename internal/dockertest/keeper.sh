@@ -10,6 +10,10 @@ trap '' INT TERM HUP PIPE
 engine=$!
 echo "$engine"
 cat >/dev/null # until the test process is gone
+for _ in $(seq 100); do # before it is ready it hears no signal
+	kill -0 "$engine" 2>/dev/null && ! grep -q 'API listen on' "$dir/log" || break
+	sleep 0.1
+done
 kill "$engine" 2>/dev/null
 wait "$engine" # it ends its containers, which die of SIGKILL, and its containerd before
 rm -rf "$dir"
