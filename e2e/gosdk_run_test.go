@@ -283,7 +283,7 @@ func TestGoSDKSeesTimeout(t *testing.T) {
 		want := once(run.InvokeId, run.CommandId, q.CommandContent)
 		want.Timeout, want.InvocationStatus, want.InvokeStatus = 10, "PartialFailed", "PartialFailed"
 		slow := on(agents[0], "begun\n")
-		slow.InvocationStatus, slow.InstanceInvokeStatus, slow.ExitCode = "Timeout", "Failed", 128+9
+		slow.InvocationStatus, slow.InstanceInvokeStatus, slow.ExitCode = "Timeout", "Failed", 128+15
 		slow.ErrorCode, slow.ErrorInfo = "ExecutionTimeout", "The command execution has been timeout"
 		got := p.ended(run.InvokeId)
 		p.checkEnded(got, want, slow, on(agents[1], "begun\n"))
@@ -325,7 +325,7 @@ func TestGoSDKStopsWhatRuns(t *testing.T) {
 		var tasks []ecs.InvokeInstance
 		for _, a := range agents {
 			task := on(a, "begun\n")
-			task.InvocationStatus, task.InstanceInvokeStatus, task.ExitCode, task.StopTime = "Terminated", "Stopped", 128+9, anyTime
+			task.InvocationStatus, task.InstanceInvokeStatus, task.ExitCode, task.StopTime = "Terminated", "Stopped", 128+15, anyTime
 			tasks = append(tasks, task)
 		}
 		got := p.ended(run.InvokeId)
