@@ -163,6 +163,7 @@ func (g *Gateway) endProbe(link seat, alive bool) {
 func (g *Gateway) onBeat(m *nats.Msg) {
 	b, err := wire.Decode[wire.Beat](m.Data)
 	if err != nil {
+		g.cfg.Log.Warn("malformed beat", "instance", wire.Sender(m.Subject))
 		return
 	}
 	s := seat{wire.Sender(m.Subject), b.Link}
