@@ -32,7 +32,7 @@ var (
 	dayNames   = "...MONTUEWEDTHUFRISATSUN"
 	span       = regexp.MustCompile(`^(\*|\w+)(?:-(\w+))?(?:/(\d+))?$`)
 	nearest    = regexp.MustCompile(`^(\d+)W$`)
-	nth        = regexp.MustCompile(`^(\w+)#(\d)$`)
+	nth        = regexp.MustCompile(`^(\w+)#0?(\d)$`)
 	lastOf     = regexp.MustCompile(`^(\w+)L$`)
 )
 
