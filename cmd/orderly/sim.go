@@ -48,6 +48,7 @@ is printed when all are connected. The machines stay registered afterwards: use 
 	f.IntVar(&s.fleet.Agents, "agents", 10, "how `many`")
 	f.DurationVar(&s.fleet.Delay, "delay", 0, "how long a task takes")
 	f.IntVar(&s.fleet.Output, "output", 0, "how many `bytes` a task writes")
+	f.BoolVar(&s.fleet.Alike, "alike", false, "all tasks write the same, not each its machine's ID")
 	f.IntVar(&s.fleet.Fail, "fail", 0, "`percentage` of agents whose tasks fail")
 	f.StringVar(&s.fleet.Name, "name", "sim", "`prefix` of the machines' names")
 	f.StringVar(&s.profile, "cpu-profile", "", "write a profile of the time from when all are connected to `file`")

@@ -2,11 +2,13 @@
 // the first byte of each, its size as it travels, and what the server computes for a live page of a command
 // that runs on thousands of machines. It prints a table and writes the figures to a JSON file:
 //
-//	go run ./hack/bench-console [-instances 10000] [-invocations 100000] [-only pages,live]
+//	go run ./hack/bench-console [-instances 10000] [-invocations 100000] [-only pages,live] [-pages '^outputs$']
+//	hack/with-postgres go run ./hack/bench-console
 //
 // The invocations are those of hack/load; the machines of the large command are simulated agents that are
 // connected. It works in a temporary directory, or in the one that -dir names, whose database it uses again
-// when there is one. A figure beyond its target is printed as that.
+// when there is one. When ORDERLY_BENCH_POSTGRES names an empty PostgreSQL database the server uses that. A
+// figure beyond its target is printed as that.
 package main
 
 import (
@@ -16,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -29,8 +32,13 @@ type settings struct {
 	Tasks       int           `json:"tasksOfEach"`
 	Runs        int           `json:"runs"`
 	Watch       time.Duration `json:"watch"`
+	Output      int           `json:"output"` // bytes that each machine writes
+	Alike       bool          `json:"alike"`
+	Backend     string        `json:"backend"`
 	Only        []string      `json:"only"`
+	pages       *regexp.Regexp
 	dir         string
+	db          string // URL of PostgreSQL, or the path of a file
 	out         string
 }
 
@@ -74,11 +82,22 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.Tasks, "tasks", 10, "tasks of each of those")
 	f.IntVar(&s.Runs, "runs", 30, "how often each page is asked for")
 	f.DurationVar(&s.Watch, "watch", time.Minute, "how long the live page is watched, and twice half of that not")
+	f.IntVar(&s.Output, "output", 200, "`bytes` that the large command writes on each machine")
+	f.BoolVar(&s.Alike, "alike", false, "it writes the same on all of them")
+	which := f.String("pages", "", "measure those pages only whose names a `pattern` matches")
 	only := f.String("only", strings.Join(parts, ","), "what to do")
 	f.StringVar(&s.dir, "dir", "", "`directory` of the server, which stays (default: a temporary one)")
 	f.StringVar(&s.out, "out", "bench/console.json", "`file` to write the figures to")
 	if err := f.Parse(args); err != nil {
 		return s, err
+	}
+	var err error
+	if s.pages, err = regexp.Compile(*which); err != nil {
+		return s, err
+	}
+	s.Backend, s.db = "SQLite", os.Getenv("ORDERLY_BENCH_POSTGRES")
+	if s.db != "" {
+		s.Backend = "PostgreSQL"
 	}
 	s.Only = strings.Split(*only, ",")
 	for _, part := range s.Only {

@@ -32,11 +32,14 @@ type large struct {
 
 // measure takes all figures that are wanted.
 func (b *bench) measure(ctx context.Context) error {
-	p := &place{dir: filepath.Join(b.dir, "server"), bin: filepath.Join(b.dir, "bin")}
+	p := &place{dir: filepath.Join(b.dir, "server"), bin: filepath.Join(b.dir, "bin"), db: b.db}
+	if p.db == "" {
+		p.db = filepath.Join(p.dir, "orderly.db")
+	}
 	if err := build(ctx, p.bin); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(p.dir, "orderly.db")); err != nil {
+	if _, err := os.Stat(filepath.Join(p.dir, "access-key.json")); err != nil {
 		if err := b.fill(ctx, p); err != nil {
 			return err
 		}
@@ -89,7 +92,8 @@ func (b *bench) long() time.Duration {
 // fleet connects the machines.
 func (b *bench) fleet(ctx context.Context, p *place) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := p.command(ctx, "orderly", "sim", "--agents", strconv.Itoa(b.Instances), "--delay", b.long().String(), "--output", "200", "--fail", "5")
+	cmd := p.command(ctx, "orderly", "sim", "--agents", strconv.Itoa(b.Instances), "--delay", b.long().String(), "--output", strconv.Itoa(b.Output),
+		"--alike="+strconv.FormatBool(b.Alike), "--fail", "5")
 	said, err := cmd.StdoutPipe()
 	if err != nil {
 		cancel()
@@ -188,6 +192,7 @@ func (p *place) places(ctx context.Context, c *large) error {
 
 // looks asks for pages in turns.
 func (b *bench) looks(ctx context.Context, v *visitor, list []page) error {
+	list = slices.DeleteFunc(list, func(p page) bool { return !b.pages.MatchString(p.name) })
 	times := make([][]time.Duration, len(list))
 	sizes := make([]int, len(list))
 	for range b.Runs + 1 {

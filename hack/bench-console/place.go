@@ -28,6 +28,7 @@ const patience = 5 * time.Minute
 type place struct {
 	dir      string
 	bin      string // directory of the programs
+	db       string // URL of PostgreSQL, or the path of a file
 	server   *exec.Cmd
 	endpoint string
 	key      struct{ AccessKeyID, AccessKeySecret, Account string }
@@ -64,7 +65,7 @@ func (p *place) open(ctx context.Context) error {
 		return err
 	}
 	defer log.Close() // the server has it open
-	p.server = p.command(ctx, "orderly", "server", "--data", p.dir, "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "--region", region,
+	p.server = p.command(ctx, "orderly", "server", "--data", p.dir, "--db", p.db, "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "--region", region,
 		"--max-activations", "1000")
 	p.server.Stdout, p.server.Stderr = log, log
 	if err := p.server.Start(); err != nil {
@@ -109,7 +110,7 @@ func (b *bench) fill(ctx context.Context, p *place) error {
 		return err
 	}
 	p.close()
-	cmd := p.command(ctx, "load", "-db", filepath.Join(p.dir, "orderly.db"), "-account", p.key.Account, "-region", region, "-fleet", strconv.Itoa(max(100, b.Tasks+1)),
+	cmd := p.command(ctx, "load", "-db", p.db, "-account", p.key.Account, "-region", region, "-fleet", strconv.Itoa(max(100, b.Tasks+1)),
 		"-invocations", strconv.Itoa(b.Invocations), "-tasks", strconv.Itoa(b.Tasks))
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	return cmd.Run()

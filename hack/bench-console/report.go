@@ -59,7 +59,7 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 // print prints the figures as a table of Markdown.
 func (b *bench) print() {
 	var t strings.Builder
-	fmt.Fprintf(&t, "\n%d machines, %d invocations; style and scripts are %.1f KB, once\n\n", b.Instances, b.Invocations, float64(b.Assets)/1000)
+	fmt.Fprintf(&t, "\n%s, %d machines that write %d bytes each, alike %v, %d invocations; style and scripts are %.1f KB, once\n\n", b.Backend, b.Instances, b.Output, b.Alike, b.Invocations, float64(b.Assets)/1000)
 	t.WriteString("| page | first byte, ms | p99 | first of all | KB | |\n|---|---|---|---|---|---|\n")
 	for _, f := range b.Figures {
 		fmt.Fprintf(&t, "| %s | %.1f | %.1f | %.1f | %.1f | %s |\n", f.Page, f.Median, f.P99, f.Cold, float64(f.Bytes)/1000, verdict(f.OK))

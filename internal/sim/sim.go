@@ -37,6 +37,7 @@ type Config struct {
 	AtOnce int           // 16; registrations, or first connections, under way at a time
 	Delay  time.Duration // from the arrival of a task to its end
 	Output int           // bytes of each task's output: the instance's ID, line by line
+	Alike  bool          // all write the same: Name, line by line
 	Fail   int           // percentage of agents whose tasks end with exit code 1
 	Scale  int           // 1; time constants are divided by it, for tests
 	Log    *slog.Logger  // nothing is logged

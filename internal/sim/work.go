@@ -303,10 +303,18 @@ func (a *agent) snapshot(it item, now time.Time) wire.Snapshot {
 			code = 1
 		}
 		s.ExitCode = &code
-		s.Output, s.Total = Output(a.instance, a.fleet.cfg.Output), int64(a.fleet.cfg.Output)
+		s.Output, s.Total = Output(a.says(), a.fleet.cfg.Output), int64(a.fleet.cfg.Output)
 		s.Offset = s.Total - int64(len(s.Output))
 	}
 	return s
+}
+
+// says is the line that its tasks write.
+func (a *agent) says() string {
+	if a.fleet.cfg.Alike {
+		return a.fleet.cfg.Name
+	}
+	return a.instance
 }
 
 // Output is what a command that writes size bytes leaves on a simulated instance: the instance's ID,
