@@ -146,62 +146,116 @@ type OutputGroup struct {
 // fewOf is how many instances a group names.
 const fewOf = 4
 
-// OutputGroups groups the ended tasks of an invocation, the largest groups first, at most limit, and counts
-// all groups. Outputs are looked at one by one, for all of them together may be more than memory holds.
-func (db *DB) OutputGroups(ctx context.Context, seq int64, limit int) (list []OutputGroup, total int, err error) {
-	rows, err := db.reads.QueryContext(ctx, `select ordinal, instance, state || ' ' || error_code || ' ' || coalesce(cast(exit_code as text), ''), output
-		from tasks where invocation = $1 and live = 0 order by ordinal`, seq)
-	type counted struct {
-		ordinal, tasks int
-		instances      []string
+// ended are the states of tasks that will not change any more.
+var ended = slices.DeleteFunc(slices.Clone(orderly.States), orderly.State.Live)
+
+// alikeBy is the column by which the outputs of an invocation are told apart: their digests, or themselves
+// when one ended before there were digests.
+func (db *DB) alikeBy(ctx context.Context, seq int64) (column string, err error) {
+	var w where
+	w.add("invocation = ?", seq)
+	w.add("digest = 0")
+	among(&w, "state", ended)
+	var old bool
+	err = db.reads.QueryRowContext(ctx, `select exists (select 1 from tasks`+w.String()+`)`, w.args...).Scan(&old)
+	if old {
+		return "output", err
 	}
-	var groups []counted
+	return "digest", err
+}
+
+// A sameness is the ended tasks that ended alike and wrote the same, by the ordinals of the first few.
+type sameness struct {
+	tasks    int
+	ordinals []int
+}
+
+// samenesses groups the ended tasks of an invocation, in the order of its targets. Outputs without digests are
+// looked at one by one, for all of them together may be more than memory holds.
+func (db *DB) samenesses(ctx context.Context, seq int64) (list []sameness, err error) {
+	column, err := db.alikeBy(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	var w where
+	w.add("invocation = ?", seq)
+	among(&w, "state", ended)
+	rows, err := db.reads.QueryContext(ctx, `select ordinal, state || ' ' || error_code || ' ' || coalesce(cast(exit_code as text), ''), `+column+` from tasks`+
+		w.String()+` order by ordinal`, w.args...)
 	at, hash := map[[sha256.Size]byte]int{}, sha256.New()
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var ordinal int
-		var instance, ended, output sql.RawBytes
-		if err := r.Scan(&ordinal, &instance, &ended, &output); err != nil {
+		var end, output sql.RawBytes
+		if err := r.Scan(&ordinal, &end, &output); err != nil {
 			return struct{}{}, err
 		}
 		hash.Reset()
-		hash.Write(ended)
+		hash.Write(end)
 		hash.Write([]byte{0})
 		hash.Write(output)
 		key := [sha256.Size]byte(hash.Sum(nil))
 		n, ok := at[key]
 		if !ok {
-			n = len(groups)
+			n = len(list)
 			at[key] = n
-			groups = append(groups, counted{ordinal: ordinal})
+			list = append(list, sameness{})
 		}
-		g := &groups[n]
+		g := &list[n]
 		if g.tasks++; g.tasks <= fewOf {
-			g.instances = append(g.instances, string(instance))
+			g.ordinals = append(g.ordinals, ordinal)
 		}
 		return struct{}{}, nil
 	})
+	return list, err
+}
+
+// OutputGroups groups the ended tasks of an invocation, the largest groups first, at most limit, and counts
+// all groups. Only the outputs that it returns are read, but for those that ended before there were digests.
+func (db *DB) OutputGroups(ctx context.Context, seq int64, limit int) (list []OutputGroup, total int, err error) {
+	groups, err := db.samenesses(ctx, seq)
 	if err != nil {
 		return nil, 0, err
 	}
-	slices.SortStableFunc(groups, func(a, b counted) int { return cmp.Compare(b.tasks, a.tasks) })
+	slices.SortStableFunc(groups, func(a, b sameness) int { return cmp.Compare(b.tasks, a.tasks) })
 	for _, g := range groups[:min(limit, len(groups))] {
-		x, err := db.taskAt(ctx, orderly.TaskKey{Invocation: seq, Ordinal: g.ordinal})
+		x, err := db.taskAt(ctx, orderly.TaskKey{Invocation: seq, Ordinal: g.ordinals[0]})
 		if err != nil {
 			return nil, 0, err
 		}
-		list = append(list, OutputGroup{First: x.Task, Tasks: g.tasks, Instances: g.instances})
+		of, err := db.instancesAt(ctx, seq, g.ordinals)
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, OutputGroup{First: x.Task, Tasks: g.tasks, Instances: of})
 	}
 	return list, len(groups), nil
+}
+
+// instancesAt are the instances of tasks, in the order of their ordinals.
+func (db *DB) instancesAt(ctx context.Context, seq int64, ordinals []int) ([]string, error) {
+	var w where
+	w.add("invocation = ?", seq)
+	among(&w, "ordinal", ordinals)
+	rows, err := db.reads.QueryContext(ctx, `select instance from tasks`+w.String()+` order by ordinal`, w.args...)
+	return collect(rows, err, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) })
 }
 
 // Alike lists the tasks of an invocation that ended as one of them did and wrote the same, after an
 // ordinal.
 func (db *DB) Alike(ctx context.Context, seq int64, ordinal, after, limit int) ([]Row, error) {
-	rows, err := db.reads.QueryContext(ctx, `select `+taskColumns+`, coalesce(i.name, '') from tasks g
-		join tasks t on t.invocation = g.invocation and t.live = 0 and t.state = g.state and t.error_code = g.error_code and t.output = g.output
-			and coalesce(t.exit_code, -1) = coalesce(g.exit_code, -1)
-		left join instances i on i.id = t.instance
-		where g.invocation = $1 and g.ordinal = $2 and t.ordinal > $3 order by t.ordinal limit $4`, seq, ordinal, after, limit)
+	column, err := db.alikeBy(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	var w where
+	w.add("g.invocation = ?", seq)
+	w.add("g.ordinal = ?", ordinal)
+	w.add("o.ordinal > ?", after)
+	among(&w, "o.state", ended)
+	same := `select o.ordinal from tasks g join tasks o on o.invocation = g.invocation and o.state = g.state and o.error_code = g.error_code
+		and coalesce(o.exit_code, -1) = coalesce(g.exit_code, -1) and o.` + column + ` = g.` + column + w.String() + ` order by o.ordinal limit ` + w.arg(limit)
+	rows, err := db.reads.QueryContext(ctx, `select `+taskColumns+`, coalesce(i.name, '') from tasks t left join instances i on i.id = t.instance
+		where t.invocation = `+w.arg(seq)+` and t.ordinal in (`+same+`) order by t.ordinal`, w.args...)
 	return collect(rows, err, scanRow)
 }
 
