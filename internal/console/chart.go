@@ -52,8 +52,8 @@ func steps(class string, at []float64, values []int, top int) curve {
 // presence draws how many machines were online.
 func presence(list []store.Census, since time.Duration) chart {
 	c := chart{Width: chartWidth, Height: chartHeight}
-	if len(list) == 0 {
-		return c
+	if len(list) < 2 {
+		return c // which is no curve yet
 	}
 	end := list[len(list)-1].At
 	since = min(since, max(5*time.Minute, end.Sub(list[0].At).Round(time.Minute))) // what is known of

@@ -243,6 +243,7 @@ func (c *Console) removePage(v *visit) error {
 // A confirm asks before something is done.
 type confirm struct {
 	Question string
+	About    string // what it is asked about, when that is too long for a question
 	Facts    []string
 	Verb     string
 	Danger   bool

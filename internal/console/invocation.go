@@ -42,8 +42,8 @@ type invocationBody struct {
 	Chart   chart
 	Columns []column
 	Rows    []machineRow
-	Next    int // ordinal; -1 when these are the last
-	Tab     string
+	Next    int   // ordinal; -1 when these are the last
+	Times   times // when it runs next, if it is to
 	Runs    []runRow
 	RunNext string
 	Now     time.Time
@@ -151,6 +151,11 @@ func (c *Console) invocationPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if i.Repeat.Repeats() && i.Counts.Live() > 0 {
+		if b.Times, err = c.nextTimes(i.Repeat, i.Frequency); err != nil {
+			b.Times = times{} // of a newer server
+		}
+	}
 	if i.Repeat.Recurs() {
 		if err := c.runs(v, &b); err != nil {
 			return err
@@ -243,16 +248,24 @@ func (c *Console) stopPage(v *visit) error {
 		return err
 	}
 	k := i.Counts
-	facts := []string{
-		"What runs now on " + plural(k.Running, "machine") + " is killed.",
-		"On " + plural(k.Pending+k.Scheduled, "machine") + " it does not start any more.",
-		"On " + plural(k.Total()-k.Live(), "machine") + " it has ended; that stays as it is.",
+	var facts []string
+	for _, f := range []struct {
+		n           int
+		before, end string
+	}{
+		{k.Running, "What runs now on ", " is killed."},
+		{k.Pending + k.Scheduled, "On ", " it does not start any more."},
+		{k.Total() - k.Live(), "On ", " it has ended; that stays as it is."},
+	} {
+		if f.n > 0 {
+			facts = append(facts, f.before+plural(f.n, "machine")+f.end)
+		}
 	}
 	if i.Repeat.Repeats() {
 		facts = append(facts, "It does not run again by itself.")
 	}
 	return c.show(v, http.StatusOK, "confirm", &frame{Title: "Stop " + title(i), Nav: "invocations", Same: sameStop(v.region, i.ID)}, confirm{
-		Question: "Stop " + title(i) + "?", Facts: facts, Verb: "Stop on " + plural(k.Live(), "machine"), Danger: true, Back: v.in("invocations", i.ID),
+		Question: "Stop this invocation?", About: title(i), Facts: facts, Verb: "Stop on " + plural(k.Live(), "machine"), Danger: true, Back: v.in("invocations", i.ID),
 	})
 }
 
@@ -277,7 +290,7 @@ func (c *Console) retryPage(v *visit) error {
 		return err
 	}
 	f := confirm{
-		Question: "Run " + title(i) + " again where it failed?", Verb: "Run on " + plural(len(known), "machine"), Back: v.in("invocations", i.ID), Token: rand.Text(),
+		Question: "Run this again where it failed?", About: title(i), Verb: "Run on " + plural(len(known), "machine"), Back: v.in("invocations", i.ID), Token: rand.Text(),
 		Facts: []string{
 			"The same script with the same parameters, as it was then, runs now, as a new invocation.",
 			"Where its time was over it may have done a part of its work already.",

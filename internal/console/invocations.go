@@ -24,7 +24,7 @@ var (
 		orderly.StatusPartialFailed, orderly.StatusFailed, orderly.StatusStopped,
 	}
 	modes        = []orderly.RepeatMode{orderly.Once, orderly.Period, orderly.NextRebootOnly, orderly.EveryReboot, orderly.DryRun}
-	commandTypes = []orderly.CommandType{orderly.RunShellScript, orderly.RunBatScript, orderly.RunPowerShellScript}
+	commandTypes = []orderly.CommandType{orderly.RunShellScript, orderly.RunPowerShellScript, orderly.RunBatScript}
 )
 
 // invocationFilter reads the filters of DescribeInvocations out of a URL.

@@ -111,7 +111,7 @@ func TestFleetShowsWhoWasOnline(t *testing.T) {
 			}
 			return nil
 		}))
-		if page := b.page(root + "fleet"); !strings.Contains(page, `aria-label="Machines online over the last 3 h 00 min: between 0 and 2, now 2 of 2"`) {
+		if page := b.page(root + "fleet"); !strings.Contains(page, `aria-label="Machines online over the last 3 h: between 0 and 2, now 2 of 2"`) {
 			t.Errorf("the chart is not told: %s", page)
 		}
 	})

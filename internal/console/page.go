@@ -104,6 +104,9 @@ func functions(a assets) template.FuncMap {
 		"number":    number,
 		"plural":    plural,
 		"look":      look,
+		"kind":      kind,
+		"repeats":   repeats,
+		"system":    system,
 		"terminal":  terminal,
 		"firstline": firstLine,
 		"oneof":     func(s string, list ...string) bool { return slices.Contains(list, s) },
@@ -170,8 +173,12 @@ func took(d time.Duration) string {
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < time.Minute:
 		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < time.Hour && d%time.Minute < time.Second:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < time.Hour:
 		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour && d%time.Hour < time.Minute:
+		return fmt.Sprintf("%d h", int(d.Hours()))
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
 	}

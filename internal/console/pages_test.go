@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -163,6 +164,8 @@ func TestRunRefusesWithTheFormFilledIn(t *testing.T) {
 		"give the parameters":           {"content", "echo {{who}}", "parameters", "yes", "where", "all"},
 		"Unknown command type":          {"content", "uptime", "where", "all", "type", "Perl"},
 		"Bad parameter name":            {"content", "echo {{w h o}}", "parameters", "yes", "where", "all"},
+		"Bad container name":            {"content", "uptime", "where", "all", "container", "-x"},
+		"Bad container ID":              {"content", "uptime", "where", "all", "containerid", "abc"},
 		"Illegal character in the work": {"content", "uptime", "where", "all", "dir", "/\x01"},
 	} {
 		r := b.post(root+"run/confirm", form...)
@@ -171,6 +174,54 @@ func TestRunRefusesWithTheFormFilledIn(t *testing.T) {
 		}
 		if form[1] != " " && !strings.Contains(r.body, ">"+form[1]+"<") {
 			t.Errorf("%v: the script is gone from the form", form)
+		}
+	}
+}
+
+// A script runs in a container, by its name, its ID or both, and the pages say in which.
+func TestRunInAContainer(t *testing.T) {
+	h := build(t, filepath.Join(t.TempDir(), "orderly.db"), console.Config{})
+	h.machine(h.mine, "web-1")
+	b, digits := h.in(h.mine), strings.Repeat("0123456789abcdef", 4)
+	if page := b.page(root + "run"); strings.Contains(page, "<details open>") || !strings.Contains(page, `name="container"`) || !strings.Contains(page, `name="containerid"`) {
+		t.Errorf("the form has no folded fields for a container: %s", page)
+	}
+	for _, x := range []struct{ name, id, line string }{
+		{"web", "", "--container web"}, {"", digits, "--container-id " + digits}, {"web", digits, "ContainerName=web ContainerId=" + digits},
+	} {
+		asked := b.post(root+"run/confirm", "content", "true", "where", "all", "container", x.name, "containerid", x.id)
+		if !strings.Contains(asked.body, "in the container <b>"+cmp.Or(x.name, x.id)+"</b>") || !strings.Contains(asked.body, x.line) {
+			t.Fatalf("%+v: the question = %d %s", x, asked.status, asked.body)
+		}
+		if again := b.post(root+"run/edit", fields(asked.body)...).body; !strings.Contains(again, "<details open>") || !strings.Contains(again, `value="`+cmp.Or(x.id, x.name)+`"`) {
+			t.Errorf("%+v: to be changed it is %s", x, again)
+		}
+		r := b.post(root+"run", fields(asked.body)...)
+		v, err := h.engine.Invocation(t.Context(), caller(h.mine), region, r.header.Get("Location")[strings.LastIndex(r.header.Get("Location"), "/")+1:])
+		if must(t, err); v.ContainerName != x.name || v.ContainerID != x.id {
+			t.Errorf("%+v: it ran in %q, %q", x, v.ContainerName, v.ContainerID)
+		}
+		if page := b.page(root + "invocations/" + v.ID); !strings.Contains(page, "<dt>Container</dt>") || !strings.Contains(page, x.name) || !strings.Contains(page, x.id) {
+			t.Errorf("%+v: its page does not say so: %s", x, page)
+		}
+	}
+	if page := b.page(root + "invocations/" + h.ran(h.mine, "true", h.machine(h.mine, "web-2")).ID); strings.Contains(page, "<dt>Container</dt>") {
+		t.Error("what runs in none is shown in a container")
+	}
+}
+
+// A type of command and a way to repeat are called the same on every page, and as people do.
+func TestThingsHaveOneName(t *testing.T) {
+	h := build(t, filepath.Join(t.TempDir(), "orderly.db"), console.Config{})
+	paths, _ := h.paths()
+	b := h.in(h.mine)
+	for _, p := range paths {
+		if strings.HasSuffix(p, "/live") {
+			continue
+		}
+		page, _, _ := strings.Cut(b.page(root+p), `<section class="same"`)
+		for _, m := range regexp.MustCompile(`>[^<]*\b(Run(Shell|Bat|PowerShell)Script|Period|EveryReboot|linux)\b`).FindAllString(page, -1) {
+			t.Errorf("%s says %q", p, m)
 		}
 	}
 }
@@ -197,11 +248,16 @@ func TestScheduleIsToldInTimesAndWords(t *testing.T) {
 		}
 	}
 	asked := b.post(root+"run/confirm", "content", "true", "where", "all", "when", "cron", "cron", "0 30 3 * * ?", "zone", "Asia/Shanghai")
-	if r := b.post(root+"run", fields(asked.body)...); r.status != http.StatusSeeOther {
+	r := b.post(root+"run", fields(asked.body)...)
+	if r.status != http.StatusSeeOther {
 		t.Fatalf("schedule = %d %s", r.status, r.body)
 	}
 	if page := b.page(root + "schedules"); !strings.Contains(page, "0 30 3 * * ? Asia/Shanghai") || !strings.Contains(page, "03:30:00") {
 		t.Errorf("schedules = %s", page)
+	}
+	made := r.header.Get("Location")
+	if page := b.page(made); !strings.Contains(page, "<dt>Next</dt>") || !strings.Contains(page, "03:30:00") {
+		t.Errorf("its own page does not tell when it runs next: %s", page)
 	}
 }
 

@@ -28,6 +28,7 @@ type runForm struct {
 	Every, Unit, Cron, Zone, At string
 
 	WorkingDir, Username, PasswordName, Launcher, Timeout, Delivery, Tree, InvocationTags string
+	Container, ContainerID                                                                string
 	Keep                                                                                  bool
 
 	Token string // of one intent: what is asked for twice is done once
@@ -46,6 +47,7 @@ func (v *visit) readRun() runForm {
 		When: get("when"), Every: get("every"), Unit: get("unit"), Cron: get("cron"), Zone: get("zone"), At: get("at"),
 		WorkingDir: get("dir"), Username: get("user"), PasswordName: get("passwordname"), Launcher: get("launcher"), Timeout: get("timeout"),
 		Delivery: get("delivery"), Tree: get("tree"), InvocationTags: get("label"), Keep: get("keep") != "", Token: get("token"), Seen: get("seen"),
+		Container: get("container"), ContainerID: get("containerid"),
 	}
 	f.complete()
 	for _, name := range f.names() {
@@ -136,7 +138,8 @@ func duration(text string, wrong orderly.Reason) (time.Duration, error) {
 
 // request is what the engine is asked for, but for the targets.
 func (f *runForm) request(region string) (q engine.Request, err error) {
-	q = engine.Request{Region: region, MaxTags: 20, KeepCommand: f.Keep, Username: f.Username, PasswordName: f.PasswordName, Tags: tags(strings.Fields(f.InvocationTags))}
+	q = engine.Request{Region: region, MaxTags: 20, KeepCommand: f.Keep, Username: f.Username, PasswordName: f.PasswordName, Tags: tags(strings.Fields(f.InvocationTags)),
+		ContainerName: f.Container, ContainerID: f.ContainerID}
 	q.Command = orderly.Command{
 		Name: f.Name, Description: f.Description, Type: orderly.CommandType(f.Type), Content: []byte(f.Content), WorkingDir: f.WorkingDir,
 		Launcher: f.Launcher, EnableParameter: f.Parameters,
@@ -144,6 +147,9 @@ func (f *runForm) request(region string) (q engine.Request, err error) {
 	q.Repeat, q.Frequency = f.frequency()
 	if q.Termination = orderly.KillProcessTree; f.Tree == "no" {
 		q.Termination = orderly.KillProcess
+	}
+	if err = orderly.CheckContainer(f.ContainerID, f.Container); err != nil {
+		return q, err
 	}
 	if q.Command.Timeout, err = duration(f.Timeout, orderly.TimeoutTooLong); err != nil {
 		return q, err
@@ -270,6 +276,17 @@ func (c *Console) count(v *visit, p *preview, q engine.Request) error {
 		return orderly.TargetTagsMatchNothing
 	}
 	return nil
+}
+
+// Kind is the type as the domain has it.
+func (f runForm) Kind() orderly.CommandType { return orderly.CommandType(f.Type) }
+
+// Contained reports whether it runs in a container.
+func (f runForm) Contained() bool { return f.Container+f.ContainerID != "" }
+
+// Advanced reports whether the form has something in the options that are folded.
+func (f runForm) Advanced() bool {
+	return f.Keep || f.Username+f.WorkingDir+f.Delivery+f.Launcher != "" || f.Contained()
 }
 
 type runBody struct {

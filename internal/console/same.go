@@ -3,7 +3,9 @@ package console
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/store"
@@ -136,10 +138,17 @@ func (c *Console) sameRun(region string, f runForm) []line {
 	case orderly.NextRebootOnly:
 		verb = append(verb, "--schedule", "next-boot")
 	}
-	for _, g := range [][2]string{{"--timeout", f.Timeout}, {"--user", f.Username}, {"--workdir", f.WorkingDir}, {"--delivery-timeout", f.Delivery}, {"--launcher", f.Launcher}} {
-		if g[1] != "" {
-			verb = append(verb, g[0], g[1])
+	var settings []string
+	for _, g := range [][3]string{{"--name", "Name", f.Name}, {"--timeout", "Timeout", f.Timeout}, {"--user", "Username", f.Username}, {"--workdir", "WorkingDir", f.WorkingDir},
+		{"--delivery-timeout", "DeliveryTimeout", f.Delivery}, {"--launcher", "Launcher", f.Launcher}, {"--container", "ContainerName", f.Container}, {"--container-id", "ContainerId", f.ContainerID}} {
+		if g[2] == "" {
+			continue
 		}
+		verb = append(verb, g[0], g[2])
+		if d, err := duration(g[2], orderly.TimeoutTooLong); err == nil && strings.HasSuffix(g[1], "Timeout") {
+			g[2] = strconv.Itoa(int(d / time.Second))
+		}
+		settings = append(settings, g[1]+"="+g[2])
 	}
 	for _, p := range f.Values {
 		verb = append(verb, "--parameter", p.Name+"="+p.Value)
@@ -157,5 +166,5 @@ func (c *Console) sameRun(region string, f runForm) []line {
 	if mode == orderly.Once {
 		mode = ""
 	}
-	return same(region, verb, "RunCommand", append([]string{"Type=" + f.Type, "CommandContent=" + content, "RepeatMode=" + string(mode), "Frequency=" + frequency, "Parameters=" + values}, where...)...)
+	return same(region, verb, "RunCommand", append([]string{"Type=" + f.Type, "CommandContent=" + content, "RepeatMode=" + string(mode), "Frequency=" + frequency, "Parameters=" + values}, append(settings, where...)...)...)
 }

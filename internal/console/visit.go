@@ -196,11 +196,11 @@ func (c *Console) fail(v *visit, err error) {
 		c.sendToSignIn(v)
 		return
 	}
-	status, text := http.StatusInternalServerError, "Something went wrong on the server. Its log has the cause under request "+v.caller.RequestID+"."
+	title, status, text := "Not done", http.StatusInternalServerError, "Something went wrong on the server. Its log has the cause under request "+v.caller.RequestID+"."
 	reason := orderly.Reason("")
 	switch {
 	case errors.Is(err, errNowhere), errors.Is(err, store.ErrNotFound):
-		status, text = http.StatusNotFound, "There is no such page."
+		title, status, text = "Not found", http.StatusNotFound, "There is no such page."
 	case errors.Is(err, errOrigin):
 		status, text = http.StatusForbidden, "The request does not come from a page of this console."
 	case errors.As(err, &reason):
@@ -210,7 +210,7 @@ func (c *Console) fail(v *visit, err error) {
 	default:
 		c.log.ErrorContext(v.Context(), "request failed", "request", v.caller.RequestID, "path", v.URL.Path, "error", err)
 	}
-	if err := c.show(v, status, "error", &frame{Title: "Not done", Error: text}, nil); err != nil {
+	if err := c.show(v, status, "error", &frame{Title: title}, text); err != nil {
 		c.log.ErrorContext(v.Context(), "request failed", "request", v.caller.RequestID, "path", v.URL.Path, "error", err)
 	}
 }
