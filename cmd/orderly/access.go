@@ -48,6 +48,11 @@ func (a *access) flags(c *cobra.Command) {
 	f.StringVar(&a.CAFingerprint, "ca-fingerprint", "", "SHA-256 `fingerprint` of the authority to trust, in place of a file")
 	f.StringVar(&a.profile, "profile", "", "`name` of the profile to use")
 	completeFlag(c, "profile", profileNames)
+	for _, name := range []string{"endpoint", "region", "ca-file", "ca-fingerprint", "profile"} {
+		if err := f.SetAnnotation(name, connecting, []string{"yes"}); err != nil {
+			panic(err) // they are added above
+		}
+	}
 }
 
 // settings are where a keeps what profiles can set.
@@ -224,7 +229,6 @@ func (v *view) confirmed(c *cobra.Command) {
 // does completes a command: with a session opened, do is what it does.
 func (v *view) does(c *cobra.Command, do func(c *cobra.Command, s *cli.Session, args []string) error) *cobra.Command {
 	v.flags(c)
-	c.Long += accessHelp
 	c.RunE = func(c *cobra.Command, args []string) error {
 		s, err := v.session()
 		if err != nil {

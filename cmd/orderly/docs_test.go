@@ -27,7 +27,7 @@ func manual(root *cobra.Command) string {
 	text.WriteString(manualHead + fenced(strings.TrimSpace(accessHelp)))
 	var add func(*cobra.Command)
 	add = func(c *cobra.Command) {
-		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+		if c.Hidden || c.IsAdditionalHelpTopicCommand() || c.Name() == "help" || c.Name() == "completion" {
 			return
 		}
 		if c.HasParent() {
@@ -43,7 +43,7 @@ func manual(root *cobra.Command) string {
 
 func section(text *strings.Builder, c *cobra.Command) {
 	text.WriteString("\n## " + c.CommandPath() + "\n\n" + c.Short + ".\n")
-	if long := strings.TrimSpace(strings.TrimSuffix(c.Long, accessHelp)); long != "" {
+	if long := strings.TrimSpace(c.Long); long != "" {
 		text.WriteString(fenced(long))
 	}
 	if c.Runnable() && !c.HasSubCommands() {

@@ -49,7 +49,14 @@ func root() *cobra.Command {
 		Short:         "Run commands on a fleet of machines and know what became of each one",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       build(),
+		Example: `  orderly demo                  # a server and machines to try it on
+  orderly instance list         # who is there
+  orderly run --all -- uptime   # run a command everywhere
+  orderly invocation list       # what ran and runs`,
 	})
+	c.SetVersionTemplate("{{.Version}}\n")
+	c.SetUsageFunc(usage)
 	c.AddGroup(&cobra.Group{ID: "use", Title: "Run commands and see what came of them:"}, &cobra.Group{ID: "serve", Title: "Serve, and prepare:"})
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
@@ -69,7 +76,7 @@ func root() *cobra.Command {
 	}
 	activate := activateCommand("activate") // the name it had first
 	activate.Hidden = true
-	c.AddCommand(activate, versionCommand(), manCommand())
+	c.AddCommand(activate, versionCommand(), manCommand(), connectionTopic())
 	return c
 }
 

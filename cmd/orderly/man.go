@@ -10,7 +10,7 @@ import (
 
 func manCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "man DIRECTORY", Short: "Write the manual's pages into a directory, such as /usr/local/share/man/man1", Args: one("the DIRECTORY"),
+		Use: "man DIRECTORY", Short: "Write the manual's pages into a directory", Example: "  orderly man /usr/local/share/man/man1", Args: one("the DIRECTORY"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return failed(err)

@@ -31,8 +31,7 @@ func simCommand() *cobra.Command {
 		Short: "Pretend to be a fleet of machines, for tests and measurements",
 		Long: `Sim registers machines that do not exist and is the agent of each, all in one process, until it is
 interrupted. They speak the protocol of real agents but start no process: every task ends by itself. A line
-is printed when all are connected. The machines stay registered afterwards: use a server of its own.
-` + accessHelp,
+is printed when all are connected. The machines stay registered afterwards: use a server of its own.`,
 		Example: `  orderly sim --agents 1000
   orderly sim --agents 100 --delay 2s --output 4096 --fail 5`,
 		Args: cobra.NoArgs,

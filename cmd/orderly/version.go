@@ -13,8 +13,13 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(c.OutOrStdout(), "orderly %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(c.OutOrStdout(), build())
 			return err
 		},
 	}
+}
+
+// build is which program this is.
+func build() string {
+	return fmt.Sprintf("orderly %s %s %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
