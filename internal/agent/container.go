@@ -27,7 +27,7 @@ const merged = `exec ` + containerShell + ` -c "$0" 2>&1`
 
 // Patience with a container engine.
 const (
-	execStart = 10 * time.Second // for what it is starting
+	execStart = time.Minute      // for what it is starting, until it executes the shell: its container may have little time of a processor
 	execLeft  = time.Second      // for what an agent that was killed may have asked it to start
 	execCode  = 10 * time.Second // for telling with what code a process that is gone has ended
 	execDrain = 3 * time.Second  // for the end of its output, which an engine waits two seconds for
@@ -119,24 +119,22 @@ func (a *Agent) enter(o Occurrence, job *wire.Job) (*proc.Process, error) {
 	return p, nil
 }
 
-// attach takes charge of what the engine starts. A short script has ended by then.
+// attach takes charge of what the engine starts. A short script has ended by then; and a process that is there has no
+// mark before it executes the shell.
 func (a *Agent) attach(ctx context.Context, exec string, g proc.Guest, spec proc.Spec) (*proc.Process, error) {
-	s, err := a.awaitState(ctx, exec, execStart, func(s docker.ExecState) bool { return s.PID > 0 || s.Ended() })
-	if err != nil {
-		return nil, err
+	for end := time.Now().Add(execStart); ; {
+		s, err := a.awaitState(ctx, exec, execStart, func(s docker.ExecState) bool { return s.PID > 0 || s.Ended() })
+		if err != nil {
+			return nil, err
+		}
+		if g.PID = s.PID; s.Ended() {
+			g.PID = 0 // somebody else may have its number already
+		}
+		p, err := proc.Attach(spec, g)
+		if !errors.Is(err, proc.ErrForeign) || time.Now().After(end) {
+			return p, err
+		}
 	}
-	if !s.Ended() {
-		g.PID = s.PID
-	}
-	p, err := proc.Attach(spec, g)
-	if !errors.Is(err, proc.ErrForeign) {
-		return p, err
-	}
-	if s, asked := a.engine.State(ctx, exec); asked != nil || !s.Ended() {
-		return nil, err
-	}
-	g.PID = 0 // somebody else has its number already
-	return proc.Attach(spec, g)
 }
 
 // abandon ends what the engine may have started and cannot be looked after.
@@ -171,15 +169,18 @@ func (a *Agent) execCode(o Occurrence, exec string) (code int, known bool) {
 	return *s.ExitCode, true
 }
 
-// awaitExec waits until the engine has started what it was asked to for a task, if it was. Then its process has its mark.
+// awaitExec waits until the engine has started what it was asked to for a task, if it was, and its process has its mark.
 func (a *Agent) awaitExec(t Task) {
 	if t.Exec == "" {
 		return
 	}
 	begun := func(s docker.ExecState) bool { return s.Running || s.Ended() }
 	s, err := a.awaitState(context.Background(), t.Exec, execLeft, begun)
-	if err == nil && s.PID == 0 && !s.Ended() {
-		_, err = a.awaitState(context.Background(), t.Exec, execStart, func(s docker.ExecState) bool { return s.PID > 0 || s.Ended() })
+	if err == nil && !s.Ended() {
+		_, err = a.awaitState(context.Background(), t.Exec, execStart, func(s docker.ExecState) bool {
+			_, _, found := proc.Find(a.mark(t.Key))
+			return found || s.Ended()
+		})
 	}
 	if err != nil {
 		a.log.Info("the container engine has nothing of a task", "task", t.Key, "error", err)

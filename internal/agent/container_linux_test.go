@@ -224,6 +224,25 @@ func TestContainersEndUnderTheirCommands(t *testing.T) {
 	}
 }
 
+// Promises 2 and 3: a process that the engine has started executes the shell when its container has time for it. Until then
+// it has no mark; it is waited for all the same, or its result is lost and it runs when nobody looks after it.
+func TestContainersMayHaveLittleTime(t *testing.T) {
+	c := alone(t)
+	w := newWorld(t)
+	w.start(engineAt(c.Socket))
+	c.Throttle(t, c.id)
+	var keys []orderly.TaskKey
+	for i := range int64(3) {
+		keys = append(keys, w.run(i, "echo run", in("", "web")))
+	}
+	for _, k := range keys {
+		if s := w.end(k); s.State != orderly.Success || string(s.Output) != "run\n" {
+			t.Errorf("%s/%s with %q, want Success", s.State, s.Code, s.Output)
+		}
+	}
+	c.settle(t, w, "/bin/sh -c while :; do :; done")
+}
+
 func TestSchedulesRunInContainers(t *testing.T) {
 	c := alone(t)
 	w := newWorld(t)

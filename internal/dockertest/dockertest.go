@@ -195,6 +195,28 @@ func (e *Engine) Run(t testing.TB, name string, labels map[string]string) string
 	return id
 }
 
+// Throttle leaves a container a hundredth of a processor, and has it want more than that.
+func (e *Engine) Throttle(t testing.TB, container string) {
+	t.Helper()
+	var made struct {
+		ID string `json:"Id"`
+	}
+	busy := `{"Cmd": ["/bin/sh", "-c", "while :; do :; done"]}`
+	text, err := e.call(http.MethodPost, "/containers/"+container+"/exec", strings.NewReader(busy))
+	if err == nil {
+		err = json.Unmarshal(text, &made)
+	}
+	if err == nil {
+		_, err = e.call(http.MethodPost, "/exec/"+made.ID+"/start", strings.NewReader(`{"Detach": true}`))
+	}
+	if err == nil {
+		_, err = e.call(http.MethodPost, "/containers/"+container+"/update", strings.NewReader(`{"CpuPeriod": 1000000, "CpuQuota": 10000}`))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // lastLines is the end of a log.
 func lastLines(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
