@@ -148,18 +148,33 @@ type hunt struct {
 	root     process
 	mark     string
 	group    *cgroup             // of theirs; nil without one
-	known    map[int]uint64      // who was found, with start times
+	known    map[int]relative    // who was found
 	sent     map[int]unix.Signal // what they got last
-	families map[int]bool        // process groups and sessions that those found are in
+	families map[family]bool     // process groups and sessions that those found are in
+	doubts   bool                // some of them are claimed
 	members  map[int]bool        // of the group, at the last look
 	lastPID  int                 // every process up to here was looked at
 	err      error
 }
 
+// A relative is a descendant that was found. Anybody may put a mark into his own environment: who is known by that alone,
+// or by somebody who is, only claims to be one.
+type relative struct {
+	start  uint64
+	claims bool
+}
+
+// A family is a process group or session. One that is known by somebody who claims to be a descendant is that of his
+// own user's processes: he may have been started within a session of somebody else's.
+type family struct{ number, user int }
+
+// anybody is the user of a family whose members are descendants whoever they are.
+const anybody = -1
+
 func newHunt(pid int, started uint64, mark string, group *cgroup) *hunt {
 	return &hunt{
 		root: process{pid: pid, start: started}, mark: mark, group: group,
-		known: map[int]uint64{pid: started}, sent: map[int]unix.Signal{}, families: map[int]bool{pid: true}, lastPID: lastPID(),
+		known: map[int]relative{pid: {start: started}}, sent: map[int]unix.Signal{}, families: map[family]bool{{pid, anybody}: true}, lastPID: lastPID(),
 	}
 }
 
@@ -243,30 +258,59 @@ func (h *hunt) consider(pid int, sig unix.Signal) (hit int, clear bool) {
 	if pid == h.root.pid || p.start < h.root.start || !p.alive() || p.isKernel() || pid == os.Getpid() {
 		return 0, true
 	}
-	ours, clear := h.ours(p)
+	r, ours, clear := h.recognize(p)
 	if !ours {
 		return 0, clear
 	}
-	if h.known[pid] == p.start && h.sent[pid] == sig && sig != unix.SIGKILL {
+	user := anybody
+	if r.claims {
+		user, h.doubts = realUser(pid), true
+	}
+	h.families[family{p.group, user}], h.families[family{p.session, user}] = true, true
+	found := h.known[pid] != relative{} && h.known[pid].start == p.start
+	h.known[pid] = r
+	if found && h.sent[pid] == sig && sig != unix.SIGKILL {
 		return 0, true
 	}
-	h.known[pid], h.sent[pid] = p.start, sig
-	h.families[p.group], h.families[p.session] = true, true
+	h.sent[pid] = sig
 	h.signal(p, sig)
 	return 1, true
 }
 
-func (h *hunt) ours(p process) (ours, clear bool) {
-	if h.known[p.pid] == p.start || h.members[p.pid] || h.families[p.group] || h.families[p.session] {
-		return true, true
+// recognize finds whether p is a descendant, by what nobody can forge if there is any of it.
+func (h *hunt) recognize(p process) (r relative, ours, clear bool) {
+	known, met := h.known[p.pid]
+	if met = met && known.start == p.start; met && !known.claims {
+		return known, true, true
 	}
-	if start, ok := h.known[p.parent]; ok {
-		if parent, err := readStat(p.parent); err == nil && parent.start == start {
-			return true, true
-		}
+	parent, ofOurs := h.parent(p)
+	if h.members[p.pid] || h.families[family{p.group, anybody}] || h.families[family{p.session, anybody}] || ofOurs && !parent.claims {
+		return relative{start: p.start}, true, true
+	}
+	r = relative{start: p.start, claims: true}
+	if met || ofOurs || h.claimed(p) {
+		return r, true, true
 	}
 	mark, empty := environ(p.pid, markVariable)
-	return mark != "" && mark == h.mark, !empty
+	return r, mark != "" && mark == h.mark && !privileged(p.pid), !empty
+}
+
+// parent is p's, if it was found.
+func (h *hunt) parent(p process) (r relative, ok bool) {
+	if r, ok = h.known[p.parent]; !ok {
+		return r, false
+	}
+	now, err := readStat(p.parent)
+	return r, err == nil && now.start == r.start
+}
+
+// claimed reports whether p is of the family and of the user of somebody who claims to be a descendant.
+func (h *hunt) claimed(p process) bool {
+	if !h.doubts {
+		return false
+	}
+	user := realUser(p.pid)
+	return h.families[family{p.group, user}] || h.families[family{p.session, user}]
 }
 
 func (h *hunt) signal(p process, sig unix.Signal) {

@@ -2,6 +2,7 @@ package proc_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -229,5 +230,35 @@ func BenchmarkStopTree(b *testing.B) {
 		if r := p.Wait(); r.Err != nil {
 			b.Fatal(r.Err)
 		}
+	}
+}
+
+// A user who knows the mark of a task may put it into the environment of a process of his own. That process dies with the
+// task then; those of others do not, although it was started within their session.
+func TestForgedMarkReachesNobodyElse(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil || os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: forged marks (takes root and setpriv)")
+	}
+	spec := sh("echo ready; sleep 100 & wait")
+	spec.KillTree, spec.Mark = true, rand.Text()
+	p := start(t, spec)
+	eventually(t, "ready", func() bool { return strings.HasPrefix(output(p), "ready") })
+	victim := exec.Command("sh", "-c", `setpriv --reuid=65534 --clear-groups env `+proc.MarkVariable(spec.Mark)+` sh -c 'sleep 100 & wait' & wait; sleep 100`)
+	victim.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- victim.Wait() }()
+	defer func() { _ = syscall.Kill(-victim.Process.Pid, syscall.SIGKILL); <-ended }()
+	eventually(t, "the forger", func() bool { return len(tagged(t, proc.MarkVariable(spec.Mark))) > 3 })
+	p.Stop()
+	wait(t, p)
+	noneLeft(t, proc.MarkVariable(spec.Mark))
+	select {
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("the session that the forger was started in: %v", err)
+	case <-time.After(200 * time.Millisecond):
 	}
 }

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -106,6 +107,44 @@ func environ(pid int, name string) (value string, empty bool) {
 		}
 	}
 	return "", len(b) == 0
+}
+
+// nobody is the user of a process that is gone.
+const nobody = -2
+
+// realUser is who started a process, whatever it may do since.
+func realUser(pid int) int {
+	var buf [2048]byte
+	b, _ := readSome(fmt.Sprintf("/proc/%d/status", pid), buf[:])
+	_, rest, _ := bytes.Cut(b, []byte("\nUid:"))
+	if fields := bytes.Fields(rest); len(fields) > 0 {
+		if n, err := strconv.Atoi(string(fields[0])); err == nil {
+			return n
+		}
+	}
+	return nobody
+}
+
+// privileged reports whether a process's program gave it rights that its user has not, as sudo: its environment is
+// that of whoever called it.
+func privileged(pid int) bool {
+	const secure = 23 // AT_SECURE of <elf.h>
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", pid))
+	word := strconv.IntSize / 8
+	for ; err == nil && len(b) >= 2*word; b = b[2*word:] {
+		if number(b[:word]) == secure {
+			return number(b[word:2*word]) != 0
+		}
+	}
+	return false
+}
+
+// number is a word of the machine's.
+func number(b []byte) uint64 {
+	if len(b) == 4 {
+		return uint64(binary.NativeEndian.Uint32(b))
+	}
+	return binary.NativeEndian.Uint64(b)
 }
 
 func listPIDs() []int {
