@@ -91,22 +91,36 @@ func (e *Engine) stopSome(ctx context.Context, v orderly.Invocation, at time.Tim
 // Release ends the live tasks of an instance that is gone, in a transaction of the caller's (MI-7); of
 // very many as many as a transaction may hold. ReleaseRest ends the others.
 func (e *Engine) Release(tx *store.Tx, instance string, code orderly.ErrorCode) error {
-	_, err := e.releasePiece(tx, instance, code)
-	return err
+	more, err := e.releasePiece(tx, instance, code)
+	if err != nil || !more {
+		return err
+	}
+	return tx.Leaving(instance)
 }
 
-// ReleaseRest ends what Release left. Should it not come to that, the sweep does when the tasks are due.
+// ReleaseRest ends what Release left. Should it not come to that, a server does when it keeps house.
 func (e *Engine) ReleaseRest(ctx context.Context, instance string, code orderly.ErrorCode) error {
 	for more := true; more; {
 		err := e.db.Write(ctx, store.Interactive, func(tx *store.Tx) (err error) {
-			more, err = e.releasePiece(tx, instance, code)
-			return err
+			if more, err = e.releasePiece(tx, instance, code); err != nil || more {
+				return err
+			}
+			return tx.Left(instance)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// releaseLeavers ends what others have left of instances that are gone.
+func (e *Engine) releaseLeavers(ctx context.Context) error {
+	gone, err := e.db.Leavers(ctx)
+	for _, id := range gone {
+		err = errors.Join(err, e.ReleaseRest(ctx, id, orderly.InstanceDeregistered))
+	}
+	return err
 }
 
 // releasePiece returns whether there may be more.

@@ -30,6 +30,9 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // housekeep removes what nobody needs any more, in small steps.
 func (e *Engine) housekeep(ctx context.Context) {
+	if err := e.releaseLeavers(ctx); err != nil && ctx.Err() == nil {
+		e.cfg.Log.Error("end the tasks of instances that are gone", "err", err)
+	}
 	for more := true; more && ctx.Err() == nil; {
 		err := e.db.Write(ctx, store.Mass, func(tx *store.Tx) (err error) {
 			unbuilt, err := tx.DropUnbuilt(tx.Now.Add(-e.cfg.Building), maxBatch)

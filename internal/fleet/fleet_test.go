@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nkeys"
 	_ "modernc.org/sqlite"
@@ -183,6 +184,49 @@ func TestAllTasksEndWithTheirInstance(t *testing.T) { // MI-7
 				t.Fatalf("%d tasks are shown, want %d", ended, n)
 			}
 		}
+	})
+}
+
+// Of schedules too, which have no deadline: when the server dies half way another one goes on.
+func TestTasksEndWithTheirInstanceWhenAServerDies(t *testing.T) { // MI-7, promise 5
+	each(t, func(t *testing.T, h *house) {
+		id, code := h.activate(orderly.Activation{})
+		i, err := h.Register(t.Context(), machine(t, id, code))
+		must(t, err)
+		const n = 600 // more than the engine puts in one transaction
+		for range n {
+			_, err := h.engine.RunCommand(t.Context(), caller, engine.Request{Region: region, Target: orderly.Target{Instances: []string{i.ID}}, Repeat: orderly.EveryReboot,
+				Command: orderly.Command{Type: orderly.RunShellScript, Content: []byte("x")}}, engine.Repetition{})
+			must(t, err)
+		}
+		ctx, die := context.WithCancel(t.Context())
+		dying := fleet.New(h.db, h.engine, fleet.Config{Gone: func(string) { die() }})
+		if _, err := dying.Deregister(ctx, caller, region, i.ID, engine.Repetition{}); err == nil {
+			t.Fatal("the server has not died half way")
+		}
+		live := func() (count int) {
+			must(t, h.db.Write(t.Context(), store.Mass, func(tx *store.Tx) error {
+				tasks, err := tx.LiveTasksOf(i.ID, n)
+				count = len(tasks)
+				return err
+			}))
+			return count
+		}
+		if left := live(); left == 0 {
+			t.Fatal("the server has not died half way")
+		}
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- h.engine.Run(ctx) }()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(10 * time.Second); live() > 0; <-tick.C {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d tasks are live still", live())
+			}
+		}
+		end()
+		must(t, <-ended)
 	})
 }
 

@@ -123,6 +123,24 @@ func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
 	return true, err
 }
 
+// Leaving notes that an instance has left the fleet and has live tasks still, until Left.
+func (t *Tx) Leaving(instance string) error {
+	_, err := t.exec(`insert into leavers (instance) values ($1) on conflict (instance) do nothing`, instance)
+	return err
+}
+
+// Left notes that an instance that has left has no more live tasks.
+func (t *Tx) Left(instance string) error {
+	_, err := t.exec(`delete from leavers where instance = $1`, instance)
+	return err
+}
+
+// Leavers lists instances that have left and have live tasks still.
+func (db *DB) Leavers(ctx context.Context) ([]string, error) {
+	rows, err := db.reads.QueryContext(ctx, `select instance from leavers order by instance limit 1000`)
+	return collect(rows, err, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) })
+}
+
 // A hidden invocation is one that nobody sees.
 type hidden struct {
 	seq                          int64
