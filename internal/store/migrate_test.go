@@ -45,6 +45,17 @@ func TestMigrationFindsOldInvocations(t *testing.T) {
 	})
 }
 
+// A version is the place of its file among the others: each has the number that follows.
+func TestVersionsAreNumbered(t *testing.T) {
+	files, err := os.ReadDir("schema")
+	must(t, err)
+	for i, f := range files {
+		if want := fmt.Sprintf("%03d_", i+1); !strings.HasPrefix(f.Name(), want) {
+			t.Errorf("%s comes in place %d, want a name that begins with %s", f.Name(), i+1, want)
+		}
+	}
+}
+
 // before brings an empty database to the version before a file of the schema.
 func before(t *testing.T, db *sql.DB, file string) {
 	t.Helper()
