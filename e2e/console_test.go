@@ -126,6 +126,8 @@ func TestConsoleInABrowser(t *testing.T) {
 	b.await(`document.querySelectorAll("#list tbody tr").length === 1`)
 
 	failed := b.s.Run("echo it broke >&2; exit 3", agents...).InvokeId
+	wide := b.s.Agents(strings.Repeat("a-machine-with-a-long-name-", 4) + "1")
+	tall := b.s.Run(strings.Repeat("echo '"+strings.Repeat("a long line of a long script, ", 4)+"'\n", 60), wide...).InvokeId
 	b.open("commands/new")
 	b.typed("#name", "greet")
 	b.typed("#content", "echo hello {{who}}")
@@ -142,6 +144,7 @@ func TestConsoleInABrowser(t *testing.T) {
 	b.inspectPages(map[string]string{
 		"fleet": "fleet", "fleet-none-found": "fleet?q=no-such-machine", "machine": "fleet/" + agents[0].ID, "add": "fleet/add", "remove": "fleet/" + agents[0].ID + "/remove",
 		"run": "run?content=echo+%7B%7Bwho%7D%7D&parameters=yes&where=all&when=cron&cron=0+30+3+*+*+%3F", "run-kept": "run?command=" + command,
+		"run-advanced": "run?content=uptime&where=all&container=web", "invocation-long": "invocations/" + tall, "output-long": "invocations/" + tall + "/on/" + wide[0].ID, "machine-long": "fleet/" + wide[0].ID,
 		"invocations": "invocations", "invocation": "invocations/" + long, "invocation-failed": "invocations/" + failed, "retry": "invocations/" + failed + "/retry",
 		"schedule": "invocations/" + cron, "output": "invocations/" + long + "/on/" + agents[1].ID,
 		"outputs": "invocations/" + differs.InvokeId + "/outputs", "alike": "invocations/" + differs.InvokeId + "/alike/1",

@@ -202,6 +202,10 @@ func configListCommand() *cobra.Command {
 			}
 			s := withColours(cli.Local())
 			s.Format = v.format
+			if len(list) == 0 && (v.format == cli.Table || v.format == cli.Wide) {
+				_, err := fmt.Fprintln(os.Stderr, "no profiles: orderly config set endpoint URL makes one")
+				return err
+			}
 			return cli.List(s, profileColumns, list, list)
 		},
 	}

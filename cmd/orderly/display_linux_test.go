@@ -167,7 +167,7 @@ func TestRunOnAllAsksFirst(t *testing.T) {
 	p.ends(2)
 	p = starts(t, env, nil, "invocation", "list")
 	p.ends(0)
-	if !strings.Contains(p.printed(), "there are no such invocations") {
+	if !strings.Contains(p.printed(), "no invocations: ") {
 		t.Errorf("it shows\n%s\nwant no invocation", p.printed())
 	}
 	p = starts(t, env, terminal, "run", "--all", "--yes", "--", "true") // and nobody is asked

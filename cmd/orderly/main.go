@@ -57,6 +57,7 @@ func root() *cobra.Command {
 	})
 	c.SetVersionTemplate("{{.Version}}\n")
 	c.SetUsageFunc(usage)
+	c.SetHelpFunc(help)
 	c.AddGroup(&cobra.Group{ID: "use", Title: "Run commands and see what came of them:"}, &cobra.Group{ID: "serve", Title: "Serve, and prepare:"})
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())

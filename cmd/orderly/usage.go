@@ -28,6 +28,53 @@ func split(c *cobra.Command) (own, connection *pflag.FlagSet) {
 	return own, connection
 }
 
+// help prints all about a command.
+func help(c *cobra.Command, _ []string) {
+	text := c.Long
+	if text == "" {
+		text = c.Short
+	}
+	w := c.OutOrStdout()
+	fmt.Fprintf(w, "%s\n", reflow(strings.TrimSpace(text), columns()))
+	if c.Runnable() || c.HasSubCommands() {
+		fmt.Fprintf(w, "\n%s", c.UsageString())
+	}
+}
+
+// reflow breaks the paragraphs of a text anew, for lines of at most width; 0 leaves them as they are. What is
+// indented stays as it is.
+func reflow(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	var b strings.Builder
+	used, inside := 0, false // of the line, and whether it is one of a paragraph
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" || line[0] == ' ' {
+			if inside {
+				b.WriteString("\n")
+			}
+			b.WriteString(line + "\n")
+			used, inside = 0, false
+			continue
+		}
+		for word := range strings.FieldsSeq(line) {
+			switch {
+			case !inside:
+			case used+1+len(word) >= width:
+				b.WriteString("\n")
+				used = 0
+			default:
+				b.WriteString(" ")
+				used++
+			}
+			b.WriteString(word)
+			used, inside = used+len(word), true
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
 // usage prints how a command is used, in lines that fit the terminal.
 func usage(c *cobra.Command) error {
 	w := c.OutOrStderr()

@@ -60,7 +60,7 @@ func (s *Session) Activations(ctx context.Context, limit int) error {
 	if err != nil {
 		return err
 	}
-	return shown(s, activationColumns, list, "there are no activation codes: orderly activation create makes one")
+	return shown(s, activationColumns, list, "no activation codes: orderly activation create makes one")
 }
 
 // DisableActivations ends activation codes, after asking.

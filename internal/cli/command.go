@@ -55,7 +55,7 @@ func (s *Session) Commands(ctx context.Context, name string, limit int) error {
 	if err != nil {
 		return err
 	}
-	return shown(s, commandColumns, list, "there are no such commands: orderly command create keeps one")
+	return shown(s, commandColumns, list, "no kept commands: orderly command create keeps one")
 }
 
 // command finds the one kept command that the user means, by its ID or its name.

@@ -161,7 +161,7 @@ func (s *Session) Instances(ctx context.Context, f Fleet) error {
 	}
 	empty := "no machine is like that: orderly instance list shows all"
 	if f.Name == "" && f.Connected == "" && len(f.Tags) == 0 {
-		empty = "there are no machines: orderly activation create prints the lines that register one"
+		empty = "no machines: orderly activation create prints the lines that register one"
 	}
 	return shown(s, instanceColumns, list, empty)
 }

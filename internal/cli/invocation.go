@@ -75,7 +75,7 @@ var invocationColumns = []Column[invocation]{
 	{Title: "STATUS", Cell: func(v *invocation) string { return v.InvocationStatus }, Colour: func(v *invocation) string { return statusColour(v.InvocationStatus) }},
 	{Title: "MACHINES", Cell: (*invocation).counted},
 	{Title: "CREATED", Cell: func(v *invocation) string { return since(v.CreationTime) }},
-	{Title: "COMMAND", Cell: (*invocation).title},
+	{Title: "COMMAND", Cell: (*invocation).title, Cut: true},
 	{Title: "RESULTS", In: InWide, Cell: (*invocation).counts},
 	{Title: "COMMAND ID", In: InWide, Cell: func(v *invocation) string { return v.CommandId }},
 	{Title: "USER", In: InWide, Cell: func(v *invocation) string { return v.Username }},
@@ -144,7 +144,7 @@ func (s *Session) Invocations(ctx context.Context, f InvocationFilter) error {
 	if err != nil {
 		return err
 	}
-	return shown(s, invocationColumns, list, "there are no such invocations: orderly run starts one, orderly schedule list shows schedules")
+	return shown(s, invocationColumns, list, "no invocations: orderly run starts one, orderly schedule list shows schedules")
 }
 
 // invocation finds one invocation, as it was told.

@@ -17,7 +17,7 @@ var scheduleColumns = []Column[invocation]{
 	{Title: "WHEN", Cell: func(v *invocation) string { return v.when() }},
 	{Title: "NEXT", Cell: func(v *invocation) string { return v.next(time.Now()) }},
 	{Title: "ZONE", Cell: (*invocation).zone},
-	{Title: "COMMAND", Cell: (*invocation).title},
+	{Title: "COMMAND", Cell: (*invocation).title, Cut: true},
 	{Title: "CREATED", In: InWide, Cell: func(v *invocation) string { return dated(v.CreationTime) }},
 	{Title: "COMMAND ID", In: InWide, Cell: func(v *invocation) string { return v.CommandId }},
 	{Title: "TIMEOUT", In: Alone, Cell: func(v *invocation) string { return fmt.Sprintf("%d s", v.Timeout) }},
@@ -133,7 +133,7 @@ func (s *Session) Schedules(ctx context.Context, limit int) error {
 	if err != nil {
 		return err
 	}
-	return shown(s, scheduleColumns, list, "there are no schedules: orderly run --schedule 'rate(1h)' makes one")
+	return shown(s, scheduleColumns, list, "no schedules: orderly run --schedule 'rate(1h)' makes one")
 }
 
 // Schedule shows one schedule, with its next times and the last run on each machine.

@@ -46,6 +46,7 @@ type Column[T any] struct {
 	In     Extent
 	Cell   func(*T) string
 	Colour func(*T) string // nil for none
+	Cut    bool            // may lose its end to make a table fit the terminal
 }
 
 // An Extent says where a column is shown.
@@ -79,6 +80,12 @@ func List[T any](s *Session, columns []Column[T], items []T, raw any) error {
 		cells = append(cells, row)
 	}
 	var text strings.Builder
+	for j, c := range columns {
+		if c.Cut && s.Terminal && s.Format == Table {
+			width, _ := s.size()
+			fit(cells, j, width)
+		}
+	}
 	widths := widths(cells)
 	for i, row := range cells {
 		for j, c := range columns {
@@ -133,6 +140,22 @@ func sentence(title string) string {
 
 func indented(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
+}
+
+// fit cuts the cells of a column so that rows are no wider than width, if that leaves something to read.
+func fit(rows [][]string, column, width int) {
+	const least = 8
+	room := width
+	for j, w := range widths(rows) {
+		if j != column {
+			room -= w + 2
+		}
+	}
+	for _, row := range rows {
+		if text := []rune(row[column]); room >= least && len(text) > room {
+			row[column] = string(text[:room-1]) + "…"
+		}
+	}
 }
 
 func widths(rows [][]string) []int {

@@ -45,6 +45,32 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// On a terminal a column that may be cut loses its end, before rows are broken; with --output wide and elsewhere
+// nothing is lost.
+func TestTablesFitTheTerminal(t *testing.T) {
+	long := strings.Repeat("x", 100)
+	columns := []cli.Column[thing]{thingColumns[0], {Title: "NOTE", Cell: func(t *thing) string { return t.Note }, Cut: true}}
+	for _, c := range []struct {
+		session cli.Session
+		name    string
+		want    string
+	}{
+		{cli.Session{Format: cli.Table, Terminal: true}, "a", "a     " + long[:73] + "…\n"}, // of 80, as here is no terminal to ask
+		{cli.Session{Format: cli.Wide, Terminal: true}, "a", "a     " + long + "\n"},
+		{cli.Session{Format: cli.Table}, "a", "a     " + long + "\n"},
+		{cli.Session{Format: cli.Table, Terminal: true}, long[:75], long[:75] + "  " + long + "\n"}, // nothing to read would be left
+	} {
+		var out bytes.Buffer
+		c.session.Out = &out
+		if err := cli.List(&c.session, columns, []thing{{c.name, long}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, row, _ := strings.Cut(out.String(), "\n"); row != c.want {
+			t.Errorf("%q, terminal %v: %q, want %q", c.session.Format, c.session.Terminal, row, c.want)
+		}
+	}
+}
+
 // squeezed is text whose columns are two spaces apart.
 func squeezed(text string) string {
 	for strings.Contains(text, "   ") {

@@ -93,6 +93,7 @@ func (c *Console) routes() {
 	for path, h := range map[string]handler{"run/edit": c.editRun, "run/preview": c.previewRun, "run/parameters": c.parametersOfRun, "run/confirm": c.confirmRun} {
 		c.mux.Handle("POST "+in+path, c.closedTo(h)) // they change nothing; what they are asked is too long for a URL
 	}
+	c.mux.Handle("GET "+in, c.closedTo(c.nothing)) // with the menu, for who has signed in
 	for path, a := range c.changes() {
 		c.mux.Handle("POST "+in+path, c.audited(a))
 	}

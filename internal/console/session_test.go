@@ -18,15 +18,12 @@ func TestNothingIsShownWithoutSession(t *testing.T) {
 		b := h.browser()
 		for _, path := range []string{"fleet", "fleet/" + id, "invocations", "invocations/" + v.ID, "invocations/" + v.ID + "/live", "invocations/" + v.ID + "/on/" + id, "nothing"} {
 			r := b.get(root + path)
-			if path == "nothing" {
-				if r.status != http.StatusNotFound {
-					t.Errorf("GET %s = %d, want 404", path, r.status)
-				}
-				continue
-			}
 			if r.status != http.StatusSeeOther || !strings.HasPrefix(r.header.Get("Location"), "/console/sign-in") || strings.Contains(r.body, "web-1") {
 				t.Errorf("GET %s = %d to %q, want the way to sign in", path, r.status, r.header.Get("Location"))
 			}
+		}
+		if r := h.in(h.mine).get(root + "nothing"); r.status != http.StatusNotFound || !strings.Contains(r.body, `<nav class="menu"`) {
+			t.Errorf("GET nothing with a session = %d, want 404 with the menu\n%s", r.status, r.body)
 		}
 		if r := b.post(root + "fleet/" + id + "/remove"); r.status != http.StatusSeeOther || !strings.Contains(h.in(h.mine).page(root+"fleet"), "web-1") {
 			t.Errorf("remove without a session = %d", r.status)
