@@ -22,8 +22,13 @@ const DefaultEngine = docker.DefaultSocket
 // containerShell runs the scripts in containers. What a script's first line names is not looked at (CT-2).
 const containerShell = "/bin/sh"
 
-// merged runs a script, its argument, as that shell would, with one output. An engine reads two, in whatever order (OUT-1).
-const merged = `exec ` + containerShell + ` -c "$0" 2>&1`
+// A script goes to its shell in the environment: every user of the machine may read the arguments of all processes, and
+// scripts have passwords in them. The shell takes the variable away before anything else, so that it reaches nobody, and has one
+// output: an engine reads two, in whatever order (OUT-1).
+const (
+	scriptVariable = "ORDERLY_SCRIPT"
+	merged         = `exec 2>&1; eval "unset ` + scriptVariable + `;$` + scriptVariable + `"`
+)
 
 // Patience with a container engine.
 const (
@@ -92,7 +97,7 @@ func (a *Agent) enter(o Occurrence, job *wire.Job) (*proc.Process, error) {
 		return nil, err
 	}
 	exec, err := a.engine.Exec(ctx, in.ID, docker.Command{
-		Args: []string{containerShell, "-c", merged, string(job.Container.Content)}, Env: []string{proc.MarkVariable(a.mark(o))},
+		Args: []string{containerShell, "-c", merged}, Env: []string{proc.MarkVariable(a.mark(o)), scriptVariable + "=" + string(job.Container.Content)},
 	})
 	if err != nil {
 		return nil, err

@@ -97,6 +97,9 @@ func TestCommandsRunInContainers(t *testing.T) { // CT-2
 		{"kill -9 $$", in("", "web"), orderly.Failed, 137, ""},
 		{"exec /bin/nosuch", in("", "web"), orderly.Failed, 127, "/bin/sh: exec: line 0: /bin/nosuch: not found\n"},
 		{"true", in("", "web"), orderly.Success, 0, ""},
+		{"", in("", "web"), orderly.Success, 0, ""},
+		{"\n# nothing\n", in("", "web"), orderly.Success, 0, ""},
+		{"cat <<'E'\n`\"$x\\'\nE\n# env\nenv | grep -c SCRIPT", in("", "web"), orderly.Failed, 1, "`\"$x\\'\n0\n"},
 	} {
 		k := w.run(int64(i), tt.script, tt.where, func(_ *wire.Run, j *wire.Job) { j.Username, j.WorkingDir = "nobody", "/nowhere" })
 		s := w.end(k)
@@ -105,6 +108,22 @@ func TestCommandsRunInContainers(t *testing.T) { // CT-2
 		}
 	}
 	c.settle(t, w)
+}
+
+// What is in a script is for those who may read the processes' memory, not for every user of the machine.
+func TestScriptsInContainersAreNotArguments(t *testing.T) {
+	c := alone(t)
+	w := newWorld(t)
+	w.start(engineAt(c.Socket))
+	k := w.run(1, "password=hunter2; echo ready; sleep 1008", in("", "web"), inTree)
+	w.until("it runs", func() bool { return len(outputs(w, k)) > 0 })
+	for _, line := range c.others(t) {
+		if strings.Contains(line, "hunter2") {
+			t.Errorf("a process has the arguments %q", line)
+		}
+	}
+	w.send(wire.ToAgent{Stop: w.ref(k)})
+	w.end(k)
 }
 
 func TestOutputOfContainersIsStreamedAndCut(t *testing.T) { // OUT-2, OUT-3
@@ -266,7 +285,7 @@ func TestLeavingAgentEndsProcessesInContainers(t *testing.T) {
 	c := alone(t)
 	w := newWorld(t)
 	a := w.start(engineAt(c.Socket))
-	k := w.run(1, "echo ready; sleep 1006", in("", "web"))
+	k := w.run(1, "echo ready; sleep 1006", in("", "web"), inTree)
 	w.until("it runs", func() bool { return len(outputs(w, k)) > 0 })
 	must(t, a.stop())
 	if s := w.end(k); s.State != orderly.Error || s.Code != orderly.ClientRestarted || string(s.Output) != "ready\n" {
