@@ -44,6 +44,8 @@ const (
 func (t *Task) Apply(r Report, p Plan, l Limits, now time.Time) ReportEffect {
 	news := r.Number > t.Report || p.Repeat.Recurs() && t.State.Live() && r.aboutAll()
 	switch {
+	case !p.Repeat.Recurs() && r.Run > 0 && r.Run < OverRun:
+		return ReportRepeated // it has no runs: no agent that works says so
 	case !t.State.Live() && news && r.result():
 		t.Report = r.Number
 		return ReportLate

@@ -95,6 +95,32 @@ func TestHostileReportsHarmNobodyElse(t *testing.T) {
 	})
 }
 
+// However often and under whatever numbers an agent says how a task ended: one end is the result, one may be late.
+func TestEndsOfOneTaskAreBounded(t *testing.T) { // LATE-2
+	each(t, func(t *testing.T, url string) {
+		c := start(t, url, false)
+		thief := c.connect(c.register(), "thief")
+		invoke := c.run(thief.id.instance)
+		key := thief.until("a run", func(m wire.ToAgent) bool { return m.Run != nil }).Run.TaskKey
+		thief.report(1, ended(key, orderly.Success, 0))
+		thief.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
+		c.becomes(invoke, orderly.Success)
+		for n := range int64(100) {
+			again := ended(key, orderly.Failed, 1)
+			again.Number = wire.EndNumber + 1 + n
+			thief.report(uint64(2+2*n), again)
+			again.Run, again.Number = int(n)+1, wire.Number(int(n)+1, wire.EndNumber)
+			thief.report(uint64(3+2*n), again)
+			thief.until("an ack", func(m wire.ToAgent) bool { return m.Ack == uint64(3+2*n) })
+		}
+		late, err := c.db.LateResults(t.Context(), key.Invocation, 1000)
+		must(t, err)
+		if len(late) > 1 {
+			t.Errorf("%d late results are kept of one task", len(late))
+		}
+	})
+}
+
 // A beat is of its own instance's link, whatever it says.
 func TestBeatOfAnotherInstanceAnswersNoProbe(t *testing.T) {
 	c := start(t, t.TempDir()+"/orderly.db", false)

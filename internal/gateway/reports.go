@@ -59,9 +59,12 @@ func plausible(s *wire.Snapshot) bool {
 }
 
 // plausibleRun reports whether what a snapshot says of runs fits together: numbers have the run above
-// them, so that they grow over all runs.
+// them, so that they grow over all runs. A run has one end, and the end one number: who could number ends at will could
+// have any number of them kept as late results.
 func plausibleRun(s *wire.Snapshot) bool {
-	return s.Run >= 0 && s.Run <= wire.OverRun && s.Number>>32 == int64(s.Run) && s.Version >= 0
+	n := s.Number & (1<<32 - 1)
+	numbered := s.State.Live() && n < wire.EndNumber || !s.State.Live() && n == wire.EndNumber
+	return numbered && s.Run >= 0 && s.Run <= wire.OverRun && s.Number>>32 == int64(s.Run) && s.Version >= 0
 }
 
 // maxAge is more than anything that is reported can be old.
