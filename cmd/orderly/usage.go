@@ -34,11 +34,11 @@ func help(c *cobra.Command, _ []string) {
 	if text == "" {
 		text = c.Short
 	}
-	w := c.OutOrStdout()
-	fmt.Fprintf(w, "%s\n", reflow(strings.TrimSpace(text), columns()))
+	text = reflow(strings.TrimSpace(text), columns()) + "\n"
 	if c.Runnable() || c.HasSubCommands() {
-		fmt.Fprintf(w, "\n%s", c.UsageString())
+		text += "\n" + c.UsageString()
 	}
+	_, _ = io.WriteString(c.OutOrStdout(), text) // there is nobody to tell
 }
 
 // reflow breaks the paragraphs of a text anew, for lines of at most width; 0 leaves them as they are. What is
@@ -77,36 +77,37 @@ func reflow(text string, width int) string {
 
 // usage prints how a command is used, in lines that fit the terminal.
 func usage(c *cobra.Command) error {
-	w := c.OutOrStderr()
+	var w strings.Builder
 	line := c.UseLine()
 	if c.HasAvailableSubCommands() {
 		line = c.CommandPath() + " COMMAND"
 	}
-	fmt.Fprintf(w, "Usage:\n  %s\n", line)
+	fmt.Fprintf(&w, "Usage:\n  %s\n", line)
 	if len(c.Aliases) > 0 {
-		fmt.Fprintf(w, "\nAliases:\n  %s\n", c.NameAndAliases())
+		fmt.Fprintf(&w, "\nAliases:\n  %s\n", c.NameAndAliases())
 	}
 	if c.HasExample() {
-		fmt.Fprintf(w, "\nExamples:\n%s\n", c.Example)
+		fmt.Fprintf(&w, "\nExamples:\n%s\n", c.Example)
 	}
-	below(w, c)
+	below(&w, c)
 	own, connection := split(c)
 	for _, part := range []struct {
 		title string
 		flags *pflag.FlagSet
 	}{{"Flags:", own}, {"Whom to call (see orderly help connection):", connection}} {
 		if part.flags.HasAvailableFlags() {
-			fmt.Fprintf(w, "\n%s\n%s\n", part.title, strings.TrimRight(part.flags.FlagUsagesWrapped(columns()), " \n"))
+			fmt.Fprintf(&w, "\n%s\n%s\n", part.title, strings.TrimRight(part.flags.FlagUsagesWrapped(columns()), " \n"))
 		}
 	}
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\nMore about a command: %s COMMAND --help\n", c.CommandPath())
+		fmt.Fprintf(&w, "\nMore about a command: %s COMMAND --help\n", c.CommandPath())
 	}
-	return nil
+	_, err := io.WriteString(c.OutOrStderr(), w.String())
+	return err
 }
 
 // below lists the commands below one, by their groups, and the topics.
-func below(w io.Writer, c *cobra.Command) {
+func below(w *strings.Builder, c *cobra.Command) {
 	list := func(title string, is func(*cobra.Command) bool) {
 		commands := slices.DeleteFunc(slices.Clone(c.Commands()), func(b *cobra.Command) bool { return !is(b) })
 		if len(commands) == 0 {
