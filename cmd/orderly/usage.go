@@ -80,7 +80,7 @@ func usage(c *cobra.Command) error {
 	var w strings.Builder
 	line := c.UseLine()
 	if c.HasAvailableSubCommands() {
-		line = c.CommandPath() + " COMMAND"
+		line = c.CommandPath() + " <command>"
 	}
 	fmt.Fprintf(&w, "Usage:\n  %s\n", line)
 	if len(c.Aliases) > 0 {
@@ -100,7 +100,7 @@ func usage(c *cobra.Command) error {
 		}
 	}
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(&w, "\nMore about a command: %s COMMAND --help\n", c.CommandPath())
+		fmt.Fprintf(&w, "\nMore about a command: %s <command> --help\n", c.CommandPath())
 	}
 	_, err := io.WriteString(c.OutOrStderr(), w.String())
 	return err
