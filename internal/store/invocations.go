@@ -276,6 +276,12 @@ func (db *DB) AnyDue(ctx context.Context, at time.Time) (bool, error) {
 func (t *Tx) Redue(seqs []int64) error {
 	var w where
 	oneOf(&w, &t.db.dialect, "invocation", seqs)
+	if lock := t.db.dialect.forUpdate; lock != "" { // an update that had to wait would count with the tasks as they were before
+		rows, err := t.query(`select invocation from counters`+w.String()+` order by invocation`+lock, w.args...)
+		if _, err := collect(rows, err, scanSeq); err != nil {
+			return err
+		}
+	}
 	_, err := t.exec(`update counters set next_due = coalesce((select min(due) from tasks where tasks.invocation = counters.invocation and due > 0), 0)`+w.String(), w.args...)
 	return err
 }

@@ -287,6 +287,45 @@ func TestDueTimeIsNotLostBesideASweep(t *testing.T) {
 	})
 }
 
+// Nor may one that has not locked the invocation, as who hands over a large one has not when nothing was due: it must
+// not count with the tasks as they were before it waited for the other.
+func TestDueTimeIsNotLostByWhoWaited(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		v := addInvocation(t, db, []string{"mi-1"}, nil)
+		set := func(tx *store.Tx, due time.Time) error {
+			tasks, err := tx.Tasks([]orderly.TaskKey{{Invocation: v.Seq}})
+			if err != nil {
+				return err
+			}
+			tasks[0].Due = due
+			return errors.Join(tx.SaveTasks(tasks), tx.Changed([]store.Change{{Seq: v.Seq, Due: due}}))
+		}
+		change(t, db, func(tx *store.Tx) error { return set(tx, tx.Now.Add(time.Hour)) })
+		soon := db.Now().Add(30 * time.Second)
+		changed, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			<-changed
+			if err := db.Write(t.Context(), store.Mass, func(tx *store.Tx) error { return tx.Redue([]int64{v.Seq}) }); err != nil {
+				t.Error(err)
+			}
+		}()
+		change(t, db, func(tx *store.Tx) error {
+			err := set(tx, soon)
+			close(changed)
+			select {
+			case <-done: // it did not wait for this transaction
+			case <-time.After(500 * time.Millisecond):
+			}
+			return err
+		})
+		within(t, 20*time.Second, done, "end of the other change")
+		if found, err := db.AnyDue(t.Context(), soon); err != nil || !found {
+			t.Errorf("AnyDue = %v, %v; the due time of the task is forgotten", found, err)
+		}
+	})
+}
+
 func TestEveryPageCoversEveryRowOnce(t *testing.T) { // PG-1, PG-7
 	each(t, func(t *testing.T, db *store.DB) {
 		var want []string
