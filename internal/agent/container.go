@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -106,7 +107,10 @@ func (a *Agent) enter(o Occurrence, job *wire.Job) (*proc.Process, error) {
 		return nil, err
 	}
 	crashAt("before launch")
-	g := proc.Guest{Started: time.Now(), Code: func() (int, bool) { return a.execCode(o, exec) }}
+	g := proc.Guest{
+		Started: time.Now(), Code: func() (int, bool) { return a.execCode(o, exec) },
+		Ours: func(pid int) bool { return inGroupOf(pid, in.ID) && a.runs(ctx, exec, pid) },
+	}
 	if g.Output, err = a.engine.Start(ctx, exec); errors.Is(err, docker.ErrUnreachable) {
 		return nil, a.abandon(o, exec, err)
 	}
@@ -124,8 +128,8 @@ func (a *Agent) enter(o Occurrence, job *wire.Job) (*proc.Process, error) {
 	return p, nil
 }
 
-// attach takes charge of what the engine starts. A short script has ended by then; and a process that is there has no
-// mark before it executes the shell.
+// attach takes charge of what the engine starts. A short script has ended by then; and a process that is there may not be
+// recognized before it executes the shell.
 func (a *Agent) attach(ctx context.Context, exec string, g proc.Guest, spec proc.Spec) (*proc.Process, error) {
 	for end := time.Now().Add(execStart); ; {
 		s, err := a.awaitState(ctx, exec, execStart, func(s docker.ExecState) bool { return s.PID > 0 || s.Ended() })
@@ -140,6 +144,18 @@ func (a *Agent) attach(ctx context.Context, exec string, g proc.Guest, spec proc
 			return p, err
 		}
 	}
+}
+
+// inGroupOf reports whether a process is in a container, by its control groups: they have the container's ID in their names.
+func inGroupOf(pid int, container string) bool {
+	groups, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	return err == nil && container != "" && strings.Contains(string(groups), container)
+}
+
+// runs reports whether the engine says that an exec's process runs and has this number.
+func (a *Agent) runs(ctx context.Context, exec string, pid int) bool {
+	s, err := a.engine.State(ctx, exec)
+	return err == nil && s.Running && s.PID == pid
 }
 
 // abandon ends what the engine may have started and cannot be looked after.

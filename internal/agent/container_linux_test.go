@@ -262,6 +262,25 @@ func TestContainersMayHaveLittleTime(t *testing.T) {
 	c.settle(t, w, "/bin/sh -c while :; do :; done")
 }
 
+// A script may have taken the mark away before anybody looked for it.
+func TestScriptsInContainersMayClearTheirEnvironment(t *testing.T) {
+	c := alone(t)
+	w := newWorld(t)
+	w.start(engineAt(c.Socket))
+	var keys []orderly.TaskKey
+	for i := range int64(12) {
+		keys = append(keys, w.run(i, "exec env -i /bin/sh -c 'echo ready; exec sleep 1009'", in("", "web")))
+	}
+	for _, k := range keys {
+		w.until("it runs", func() bool { return len(outputs(w, k)) > 0 })
+		w.send(wire.ToAgent{Stop: w.ref(k)})
+		if s := w.end(k); s.State != orderly.Terminated {
+			t.Errorf("stopped: %s/%s", s.State, s.Code)
+		}
+	}
+	c.settle(t, w)
+}
+
 func TestSchedulesRunInContainers(t *testing.T) {
 	c := alone(t)
 	w := newWorld(t)

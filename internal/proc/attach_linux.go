@@ -14,7 +14,7 @@ import (
 const signalled = 128
 
 // Attach takes charge of a process that another program has started, as if Start had. Of spec only Timeout, Grace,
-// KillTree, Keep, Drain and Mark count; the process must have been given the mark (see MarkVariable) and lead a session. Its
+// KillTree, Keep, Drain and Mark count; the process must have been given the mark (see MarkVariable), or be known by Guest.Ours, and lead a session. Its
 // error is ErrForeign when there is no such process that we can see, or may signal. The guest is the Process's from then on; with an error
 // it stays the caller's.
 func Attach(spec Spec, g Guest) (*Process, error) {
@@ -44,8 +44,8 @@ const (
 	waitPause = 20 * time.Millisecond  // between looks where nobody tells of an end, before Linux 5.3
 )
 
-// find makes sure that the process is the one with the mark. One that just executes its program shows none for
-// a moment.
+// find makes sure that the process is the one. It has the mark, but for one that has not executed its program yet, or
+// has executed another one without it since.
 func (g *guest) find(mark string) error {
 	if g.PID <= 0 || mark == "" {
 		return nil
@@ -65,7 +65,7 @@ func (g *guest) find(mark string) error {
 		if err != nil || !p.alive() {
 			return g.close()
 		}
-		if found, _ := environ(g.PID, markVariable); found == mark && p.session == g.PID {
+		if found, _ := environ(g.PID, markVariable); p.session == g.PID && (found == mark || g.Ours != nil && g.Ours(g.PID)) {
 			g.root = p
 			return nil
 		}

@@ -82,6 +82,7 @@ type Guest struct {
 	PID     int                            // as we see it; 0 when it has ended already
 	Started time.Time                      // zero for now
 	Output  io.ReadCloser                  // ends with the last who writes it
+	Ours    func(pid int) bool             // whether that process is the one, for whom its mark does not tell; nil is no
 	Code    func() (exitCode int, ok bool) // is called once, when the process has ended; it may take its time to find out
 }
 
