@@ -250,7 +250,7 @@ func TestForgedMarkReachesNobodyElse(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- victim.Wait() }()
-	defer func() { _ = syscall.Kill(-victim.Process.Pid, syscall.SIGKILL); _ = <-ended }()
+	defer func() { _ = syscall.Kill(-victim.Process.Pid, syscall.SIGKILL); <-ended }()
 	eventually(t, "the forger", func() bool { return len(tagged(t, proc.MarkVariable(spec.Mark))) > 3 })
 	p.Stop()
 	wait(t, p)

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orderly-run/orderly/internal/pgtest"
+	"github.com/orderly-run/orderly/internal/store"
 )
 
 // What describe operations search by is the same for rows that were there before it as for new ones.
@@ -54,6 +56,30 @@ func TestVersionsAreNumbered(t *testing.T) {
 			t.Errorf("%s comes in place %d, want a name that begins with %s", f.Name(), i+1, want)
 		}
 	}
+}
+
+// Tasks that a former version left live when their instance had gone are found and ended.
+func TestMigrationFindsTasksOfWhoHasLeft(t *testing.T) {
+	eachURL(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		addInstances(t, db, false, "mi-1", "mi-2", "mi-3")
+		addInvocation(t, db, []string{"mi-1", "mi-2"}, nil)
+		change(t, db, func(tx *store.Tx) error { return errors.Join(tx.Deregistered("mi-1"), tx.Deregistered("mi-3")) })
+		old := t.TempDir() + "/old.db"
+		if strings.HasPrefix(url, "postgres") {
+			old = pgtest.DSN(t)
+		}
+		from, to := raw(t, url), raw(t, old)
+		before(t, to, "009")
+		for _, table := range []string{"instances", "invocations", "tasks"} {
+			copyRows(t, from, to, table)
+		}
+		left, err := open(t, old).Leavers(t.Context())
+		must(t, err)
+		if d := cmp.Diff([]string{"mi-1"}, left); d != "" {
+			t.Errorf("who left (-want +got)\n%s", d)
+		}
+	})
 }
 
 // before brings an empty database to the version before a file of the schema.
