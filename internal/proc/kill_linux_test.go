@@ -248,17 +248,17 @@ func TestForgedMarkReachesNobodyElse(t *testing.T) {
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- victim.Wait() }()
+	ended := make(chan string, 1)
+	go func() { ended <- fmt.Sprint(victim.Wait()) }()
 	defer func() { _ = syscall.Kill(-victim.Process.Pid, syscall.SIGKILL); <-ended }()
 	eventually(t, "the forger", func() bool { return len(tagged(t, proc.MarkVariable(spec.Mark))) > 3 })
 	p.Stop()
 	wait(t, p)
 	noneLeft(t, proc.MarkVariable(spec.Mark))
 	select {
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("the session that the forger was started in: %v", err)
+	case how := <-ended:
+		ended <- how
+		t.Fatalf("the session that the forger was started in: %s", how)
 	case <-time.After(200 * time.Millisecond):
 	}
 }
