@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/creack/pty"
 )
@@ -220,6 +222,40 @@ func TestWatchedListIsDrawnAgain(t *testing.T) {
 	p.sees(`\x1b\[JNAME .*\r\nother .*\r\nsim-00000 `)
 	p.types("\x03")
 	p.ends(130)
+}
+
+// No list is wider than the terminal. What reads a pipe, JSON or YAML gets all of it.
+func TestListsFitTheTerminal(t *testing.T) {
+	env := fleetOf(t, 2, "--name", "a-machine-with-a-name-that-is-longer-than-a-table-has-room-for")
+	const script = "echo a script whose first line is rather long"
+	starts(t, env, nil, "run", "--all", "--yes", "--schedule", "0 30 2 * * ? America/Argentina/Buenos_Aires", "--", script).ends(0)
+	starts(t, env, nil, "run", "--all", "--yes", "--", script).ends(0)
+	small := &pty.Winsize{Rows: 24, Cols: 80}
+	for whole, list := range map[string][]string{
+		"Argentina/Buenos_Aires": {"schedule", "list"}, "2 Success": {"invocation", "list", "-o", "wide"}, "room-for": {"instance", "list", "-o", "wide"},
+	} {
+		p := starts(t, env, small, list...)
+		p.ends(0)
+		for line := range strings.SplitSeq(p.printed(), "\r\n") {
+			line = regexp.MustCompile(`\x1b\[\d*m`).ReplaceAllString(line, "")
+			if n := utf8.RuneCountInString(line); n > int(small.Cols) {
+				t.Errorf("%v: %d characters in a row: %s", list, n, line)
+			}
+		}
+		if !strings.Contains(p.printed(), "…") {
+			t.Errorf("%v: nothing is cut:\n%s", list, p.printed())
+		}
+		p = starts(t, env, nil, list...)
+		p.ends(0)
+		if !strings.Contains(p.printed(), whole) {
+			t.Errorf("%v into a pipe: no %q in\n%s", list, whole, p.printed())
+		}
+		p = starts(t, env, small, list[0], list[1], "-o", "json")
+		p.ends(0)
+		if strings.Contains(p.printed(), "…") || !json.Valid([]byte(p.printed())) {
+			t.Errorf("%v as JSON:\n%s", list, p.printed())
+		}
+	}
 }
 
 // What cannot be undone is asked about, and an editor changes what is kept.

@@ -40,10 +40,10 @@ var activationColumns = []Column[activationCode]{
 		return yellow
 	}},
 	{Title: "USED", Cell: func(a *activationCode) string { return fmt.Sprintf("%d of %d", a.RegisteredCount, a.InstanceCount) }},
-	{Title: "NAMES", Cell: func(a *activationCode) string { return a.InstanceName }},
+	{Title: "NAMES", Cell: func(a *activationCode) string { return a.InstanceName }, Cut: 8},
 	{Title: "CREATED", Cell: func(a *activationCode) string { return since(a.CreationTime) }},
-	{Title: "FROM", In: InWide, Cell: func(a *activationCode) string { return a.IpAddressRange }},
-	{Title: "DESCRIPTION", In: InWide, Cell: func(a *activationCode) string { return a.Description }},
+	{Title: "FROM", In: InWide, Cell: func(a *activationCode) string { return a.IpAddressRange }, Cut: 10},
+	{Title: "DESCRIPTION", In: InWide, Cell: func(a *activationCode) string { return a.Description }, Cut: 12},
 }
 
 func (s *Session) activations(ctx context.Context, limit int) (client.List[activationCode], error) {

@@ -21,15 +21,15 @@ type keptCommand struct {
 }
 
 var commandColumns = []Column[keptCommand]{
-	{Title: "NAME", Cell: func(c *keptCommand) string { return c.Name }},
+	{Title: "NAME", Cell: func(c *keptCommand) string { return c.Name }, Cut: 12},
 	{Title: "COMMAND ID", Cell: func(c *keptCommand) string { return c.CommandId }},
 	{Title: "TYPE", Cell: func(c *keptCommand) string { return c.Type }},
-	{Title: "PARAMETERS", Cell: func(c *keptCommand) string { return strings.Join(c.ParameterNames.ParameterName, ",") }},
+	{Title: "PARAMETERS", Cell: func(c *keptCommand) string { return strings.Join(c.ParameterNames.ParameterName, ",") }, Cut: 8},
 	{Title: "RUNS", Cell: func(c *keptCommand) string { return fmt.Sprint(c.InvokeTimes) }},
 	{Title: "CREATED", Cell: func(c *keptCommand) string { return since(c.CreationTime) }},
-	{Title: "DESCRIPTION", In: InWide, Cell: func(c *keptCommand) string { return c.Description }},
+	{Title: "DESCRIPTION", In: InWide, Cell: func(c *keptCommand) string { return c.Description }, Cut: 12},
 	{Title: "TIMEOUT", In: InWide, Cell: func(c *keptCommand) string { return fmt.Sprintf("%d s", c.Timeout) }},
-	{Title: "DIRECTORY", In: InWide, Cell: func(c *keptCommand) string { return c.WorkingDir }},
+	{Title: "DIRECTORY", In: InWide, Cell: func(c *keptCommand) string { return c.WorkingDir }, Cut: 8},
 	{Title: "LAUNCHER", In: Alone, Cell: func(c *keptCommand) string { return c.Launcher }},
 	{Title: "SCRIPT", In: Alone, Cell: func(c *keptCommand) string { return c.CommandContent }},
 }

@@ -12,16 +12,16 @@ import (
 )
 
 var instanceColumns = []Column[client.ManagedInstance]{
-	{Title: "NAME", Cell: func(i *client.ManagedInstance) string { return i.InstanceName }},
+	{Title: "NAME", Cell: func(i *client.ManagedInstance) string { return i.InstanceName }, Cut: 10},
 	{Title: "INSTANCE ID", Cell: func(i *client.ManagedInstance) string { return i.InstanceId }},
 	{Title: "STATUS", Cell: linkOf, Colour: linkColour},
+	{Title: "TAGS", In: InWide, Cell: instanceTags, Cut: 16},
 	{Title: "SYSTEM", Cell: func(i *client.ManagedInstance) string { return i.OsType }},
 	{Title: "ADDRESS", Cell: func(i *client.ManagedInstance) string { return i.IntranetIp }},
 	{Title: "AGENT", Cell: func(i *client.ManagedInstance) string { return i.AgentVersion }},
 	{Title: "LAST RUN", Cell: func(i *client.ManagedInstance) string { return since(i.LastInvokedTime) }},
-	{Title: "TAGS", In: InWide, Cell: instanceTags},
-	{Title: "VERSION", In: InWide, Cell: func(i *client.ManagedInstance) string { return i.OsVersion }},
-	{Title: "HOST NAME", In: InWide, Cell: func(i *client.ManagedInstance) string { return i.Hostname }},
+	{Title: "VERSION", In: InWide, Cell: func(i *client.ManagedInstance) string { return i.OsVersion }, Cut: 8},
+	{Title: "HOST NAME", In: InWide, Cell: func(i *client.ManagedInstance) string { return i.Hostname }, Cut: 8},
 	{Title: "REGISTERED", In: InWide, Cell: func(i *client.ManagedInstance) string { return dated(i.RegistrationTime) }},
 	{Title: "INVOCATIONS", In: Alone, Cell: func(i *client.ManagedInstance) string { return fmt.Sprint(i.InvocationCount) }},
 	{Title: "PUBLIC ADDRESS", In: Alone, Cell: func(i *client.ManagedInstance) string { return i.InternetIp }},

@@ -75,8 +75,8 @@ var invocationColumns = []Column[invocation]{
 	{Title: "STATUS", Cell: func(v *invocation) string { return v.InvocationStatus }, Colour: func(v *invocation) string { return statusColour(v.InvocationStatus) }},
 	{Title: "MACHINES", Cell: (*invocation).counted},
 	{Title: "CREATED", Cell: func(v *invocation) string { return since(v.CreationTime) }},
-	{Title: "COMMAND", Cell: (*invocation).title, Cut: true},
-	{Title: "RESULTS", In: InWide, Cell: (*invocation).counts},
+	{Title: "COMMAND", Cell: (*invocation).title, Cut: 16},
+	{Title: "RESULTS", In: InWide, Cell: (*invocation).counts, Cut: 9},
 	{Title: "COMMAND ID", In: InWide, Cell: func(v *invocation) string { return v.CommandId }},
 	{Title: "USER", In: InWide, Cell: func(v *invocation) string { return v.Username }},
 	{Title: "REPEATS", In: Alone, Cell: func(v *invocation) string { return strings.TrimSpace(v.RepeatMode + " " + v.Frequency) }},
@@ -170,7 +170,7 @@ type machineState struct {
 }
 
 var stateColumns = []Column[machineState]{
-	{Title: "MACHINE", Cell: func(m *machineState) string { return m.name }},
+	{Title: "MACHINE", Cell: func(m *machineState) string { return m.name }, Cut: 12},
 	{Title: "INSTANCE ID", Cell: func(m *machineState) string { return m.InstanceId }},
 	{Title: "STATUS", Cell: func(m *machineState) string { return m.InvocationStatus }, Colour: func(m *machineState) string { return statusColour(m.InvocationStatus) }},
 	{Title: "EXIT CODE", Cell: func(m *machineState) string { return number(m.ExitCode) }},

@@ -12,12 +12,12 @@ import (
 
 var scheduleColumns = []Column[invocation]{
 	{Title: "INVOKE ID", Cell: func(v *invocation) string { return v.InvokeId }},
-	{Title: "STATUS", Cell: func(v *invocation) string { return v.InvocationStatus }, Colour: func(v *invocation) string { return statusColour(v.InvocationStatus) }},
+	{Title: "STATUS", In: InWide, Cell: func(v *invocation) string { return v.InvocationStatus }, Colour: func(v *invocation) string { return statusColour(v.InvocationStatus) }},
 	{Title: "MACHINES", Cell: (*invocation).counted},
-	{Title: "WHEN", Cell: func(v *invocation) string { return v.when() }},
-	{Title: "NEXT", Cell: func(v *invocation) string { return v.next(time.Now()) }},
-	{Title: "ZONE", Cell: (*invocation).zone},
-	{Title: "COMMAND", Cell: (*invocation).title, Cut: true},
+	{Title: "WHEN", Cell: func(v *invocation) string { return v.when() }, Cut: 12},
+	{Title: "NEXT", Cell: func(v *invocation) string { return v.next(time.Now()) }, Cut: 18},
+	{Title: "ZONE", Cell: (*invocation).zone, Cut: 7},
+	{Title: "COMMAND", Cell: (*invocation).title, Cut: 7},
 	{Title: "CREATED", In: InWide, Cell: func(v *invocation) string { return dated(v.CreationTime) }},
 	{Title: "COMMAND ID", In: InWide, Cell: func(v *invocation) string { return v.CommandId }},
 	{Title: "TIMEOUT", In: Alone, Cell: func(v *invocation) string { return fmt.Sprintf("%d s", v.Timeout) }},
@@ -77,7 +77,10 @@ func (v *invocation) expression() (e schedule.Expression, zone *time.Location, o
 // time of day and no distance.
 func (v *invocation) next(now time.Time) string {
 	e, zone, ok := v.expression()
-	if !ok || v.InvocationStatus == "Stopping" {
+	if v.InvocationStatus == "Stopping" {
+		return "stopping"
+	}
+	if !ok {
 		return ""
 	}
 	t, ok := e.Next(now, moment(v.CreationTime), zone)

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -46,7 +47,7 @@ type Column[T any] struct {
 	In     Extent
 	Cell   func(*T) string
 	Colour func(*T) string // nil for none
-	Cut    bool            // may lose its end to make a table fit the terminal
+	Cut    int             // how many characters it keeps when it is cut for the terminal; 0 for all. a table where all have 0 stays whole
 }
 
 // An Extent says where a column is shown.
@@ -80,25 +81,21 @@ func List[T any](s *Session, columns []Column[T], items []T, raw any) error {
 		cells = append(cells, row)
 	}
 	var text strings.Builder
-	for j, c := range columns {
-		if c.Cut && s.Terminal && s.Format == Table {
-			width, _ := s.size()
-			fit(cells, j, width)
-		}
-	}
+	width := s.fit(cells, func(j int) int { return columns[j].Cut })
 	widths := widths(cells)
 	for i, row := range cells {
+		var line strings.Builder
 		for j, c := range columns {
 			cell := row[j]
 			if i > 0 && c.Colour != nil {
 				cell = s.paint(c.Colour(&items[i-1]), cell)
 			}
-			text.WriteString(cell)
+			line.WriteString(cell)
 			if rest := strings.Join(row[j+1:], ""); rest != "" { // nothing stands behind the last one
-				text.WriteString(strings.Repeat(" ", widths[j]+2-utf8.RuneCountInString(row[j])))
+				line.WriteString(strings.Repeat(" ", widths[j]+2-utf8.RuneCountInString(row[j])))
 			}
 		}
-		text.WriteString("\n")
+		text.WriteString(cut(line.String(), width) + "\n")
 	}
 	return s.print(text.String())
 }
@@ -142,20 +139,35 @@ func indented(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
 }
 
-// fit cuts the cells of a column so that rows are no wider than width, if that leaves something to read.
-func fit(rows [][]string, column, width int) {
-	const least = 8
-	room := width
-	for j, w := range widths(rows) {
-		if j != column {
-			room -= w + 2
+// fit cuts columns, the widest first, so that rows fit the terminal, and none to less than it keeps, if it may
+// be cut. It returns how long rows may be, when there are such columns.
+func (s *Session) fit(rows [][]string, keeps func(column int) int) int {
+	wide := widths(rows)
+	over := -2 // of the terminal's width, with two spaces between columns
+	var left []int
+	for j, w := range wide {
+		over += w + 2
+		if keeps(j) > 0 {
+			left = append(left, j)
 		}
+	}
+	if !s.Terminal || len(left) == 0 {
+		return math.MaxInt
+	}
+	width, _ := s.size()
+	for over -= width; over > 0; over-- {
+		left = slices.DeleteFunc(left, func(j int) bool { return wide[j] <= keeps(j) })
+		if len(left) == 0 {
+			break
+		}
+		wide[slices.MaxFunc(left, func(a, b int) int { return wide[a] - wide[b] })]--
 	}
 	for _, row := range rows {
-		if text := []rune(row[column]); room >= least && len(text) > room {
-			row[column] = string(text[:room-1]) + "…"
+		for j := range row {
+			row[j] = cut(row[j], wide[j])
 		}
 	}
+	return width
 }
 
 func widths(rows [][]string) []int {

@@ -45,24 +45,36 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// On a terminal a column that may be cut loses its end, before rows are broken; with --output wide and elsewhere
-// nothing is lost.
+// On a terminal columns that may be cut lose their ends, the widest first, down to what they keep, and then rows do; elsewhere, and where
+// no column may, nothing is lost.
 func TestTablesFitTheTerminal(t *testing.T) {
 	long := strings.Repeat("x", 100)
-	columns := []cli.Column[thing]{thingColumns[0], {Title: "NOTE", Cell: func(t *thing) string { return t.Note }, Cut: true}}
+	note := cli.Column[thing]{Title: "NOTE", Cell: func(t *thing) string { return t.Note }, Cut: 8}
+	cuttable := thingColumns[0]
+	cuttable.Cut = 30
+	most := cuttable
+	most.Cut = 70
+	one, two, kept, none := []cli.Column[thing]{thingColumns[0], note}, []cli.Column[thing]{cuttable, note}, []cli.Column[thing]{most, note}, thingColumns
 	for _, c := range []struct {
 		session cli.Session
+		columns []cli.Column[thing]
 		name    string
 		want    string
 	}{
-		{cli.Session{Format: cli.Table, Terminal: true}, "a", "a     " + long[:73] + "…\n"}, // of 80, as here is no terminal to ask
-		{cli.Session{Format: cli.Wide, Terminal: true}, "a", "a     " + long + "\n"},
-		{cli.Session{Format: cli.Table}, "a", "a     " + long + "\n"},
-		{cli.Session{Format: cli.Table, Terminal: true}, long[:75], long[:75] + "  " + long + "\n"}, // nothing to read would be left
+		{cli.Session{Format: cli.Table, Terminal: true}, one, "a", "a     " + long[:73] + "…\n"}, // of 80, as here is no terminal to ask
+		{cli.Session{Format: cli.Wide, Terminal: true}, one, "a", "a     " + long[:73] + "…\n"},
+		{cli.Session{Format: cli.Table}, one, "a", "a     " + long + "\n"},
+		{cli.Session{Format: cli.Wide}, one, "a", "a     " + long + "\n"},
+		{cli.Session{Format: cli.Table, Terminal: true}, one, long[:75], long[:75] + "  xx…\n"},
+		{cli.Session{Format: cli.Table, Terminal: true}, two, long, long[:38] + "…  " + long[:38] + "…\n"},
+		{cli.Session{Format: cli.Table, Terminal: true}, two, long[:20], long[:20] + "  " + long[:57] + "…\n"},
+		{cli.Session{Format: cli.Table, Terminal: true}, kept, long, long[:69] + "…  " + long[:7] + "…\n"},
+		{cli.Session{Format: cli.Table, Terminal: true, Colour: true}, one, long, "\x1b[32m" + long[:79] + "…\x1b[0m\n"},
+		{cli.Session{Format: cli.Wide, Terminal: true}, none, long[:20], long[:20] + "  " + strings.Repeat("i", 20) + "  " + long + "\n"},
 	} {
 		var out bytes.Buffer
 		c.session.Out = &out
-		if err := cli.List(&c.session, columns, []thing{{c.name, long}}, nil); err != nil {
+		if err := cli.List(&c.session, c.columns, []thing{{c.name, long}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, row, _ := strings.Cut(out.String(), "\n"); row != c.want {
