@@ -102,3 +102,34 @@ func TestRetentionLetsOthersWrite(t *testing.T) {
 		}
 	})
 }
+
+// Runs that ended long ago go though their schedule lives; what a machine did last stays.
+func TestOldRunsOfLiveSchedulesGo(t *testing.T) { // RET-1, SC-7
+	cfg := fast(1)
+	cfg.Retain = time.Hour
+	eachWith(t, cfg, func(t *testing.T, h *house) {
+		h.register("mi-1", "mi-2")
+		h.connect(boot, "mi-1", "mi-2")
+		id := h.start(every("mi-1", "mi-2"))
+		for _, k := range h.tasks(id) {
+			h.tell(report(k, 1, orderly.Pending))
+			for n := range 3 {
+				h.tell(turn(k, n+1, 2, orderly.Running))
+				h.tell(turn(k, n+1, 1<<31, orderly.Success))
+			}
+		}
+		old, live := h.db.Now().Add(-61*time.Minute).UnixMilli(), `select count(*) from runs`
+		h.raw(`update runs set finished = $1 where run < 3 and ordinal = 0`, old)
+		h.raw(`update runs set finished = $1 where ordinal = 1`, old)
+		h.run()
+		h.await("old runs go", func() bool { return h.number(live) <= 2 })
+		if n := h.number(live + ` where run = 3`); n != 2 || h.number(live) != 2 {
+			t.Errorf("%d of the newest runs are left, %d in all; want 2 and 2", n, h.number(live))
+		}
+		for _, k := range h.tasks(id) {
+			if k.State != orderly.Scheduled || k.Repeats != 3 {
+				t.Errorf("task = %+v, want it Scheduled after its third run", k)
+			}
+		}
+	})
+}

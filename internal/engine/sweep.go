@@ -48,6 +48,23 @@ func (e *Engine) housekeep(ctx context.Context) {
 			return
 		}
 	}
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = e.dropRuns(ctx); err != nil {
+			e.cfg.Log.Error("housekeeping of runs", "err", err)
+			return
+		}
+	}
+}
+
+// dropRuns removes some runs of schedules, live ones too, that ended longer ago than records are kept; the
+// newest of each machine stays. It reports whether there may be more.
+func (e *Engine) dropRuns(ctx context.Context) (more bool, err error) {
+	old, err := e.db.OldRuns(ctx, e.db.Now().Add(-e.cfg.Retain), dropBatch)
+	if err != nil || len(old) == 0 {
+		return false, err
+	}
+	return len(old) == dropBatch, e.db.Write(ctx, store.Mass, func(tx *store.Tx) error { return tx.DropRuns(old) })
 }
 
 // maxSwept is how many invocations one transaction of a sweep looks at.

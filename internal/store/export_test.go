@@ -5,6 +5,9 @@ import (
 	"runtime"
 )
 
+// MaxRuns is how many runs are kept.
+const MaxRuns = maxRuns
+
 // WritePragma reads a setting of the connection that writes, on SQLite.
 func (db *DB) WritePragma(ctx context.Context, name string) (value string, err error) {
 	return value, db.writes.QueryRowContext(ctx, "pragma "+name).Scan(&value)

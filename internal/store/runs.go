@@ -5,25 +5,58 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/orderly-run/orderly"
 )
 
+// maxRuns is how many runs of a schedule on one machine are kept, the newest.
+const maxRuns = 10_000
+
 // saveRuns stores the records of runs that tasks have had since they were read.
 func (t *Tx) saveRuns(tasks []orderly.Task) error {
-	var rows [][]any
+	var rows, many [][]any
 	for i := range tasks {
 		k := &tasks[i]
 		for _, r := range k.Runs {
 			rows = append(rows, []any{k.Invocation, k.Ordinal, r.Ordinal, k.Instance, r.State, r.ErrorCode, orderly.Millis(r.Started),
 				orderly.Millis(r.Stopped), orderly.Millis(r.Finished), exitCode(r.ExitCode), r.Total, blob(r.Output)})
+			if r.Ordinal > maxRuns {
+				many = append(many, []any{k.Invocation, k.Ordinal, maxRuns})
+			}
 		}
 	}
 	err := t.each(`insert into runs (invocation, ordinal, run, instance, state, error_code, started, stopped, finished, exit_code, total, output)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (invocation, ordinal, run) do update set
 		state = excluded.state, error_code = excluded.error_code, started = excluded.started, stopped = excluded.stopped,
 		finished = excluded.finished, exit_code = excluded.exit_code, total = excluded.total, output = excluded.output`, rows)
-	return err
+	if err != nil {
+		return err
+	}
+	return t.each(`delete from runs where invocation = $1 and ordinal = $2 and run <= (select max(n.run) from runs n where n.invocation = $1 and n.ordinal = $2) - $3`, many)
+}
+
+// A RunKey names a run of a schedule on a machine.
+type RunKey struct {
+	orderly.TaskKey
+	Run int64
+}
+
+// OldRuns finds at most limit runs that ended before a time and are not the newest of their machine.
+func (db *DB) OldRuns(ctx context.Context, before time.Time, limit int) ([]RunKey, error) {
+	rows, err := db.reads.QueryContext(ctx, `select r.invocation, r.ordinal, r.run from runs r where r.finished > 0 and r.finished < $1
+		and exists (select 1 from runs n where n.invocation = r.invocation and n.ordinal = r.ordinal and n.run > r.run) order by r.finished limit $2`,
+		orderly.Millis(before), limit)
+	return collect(rows, err, func(r *sql.Rows) (k RunKey, err error) { return k, r.Scan(&k.Invocation, &k.Ordinal, &k.Run) })
+}
+
+// DropRuns removes runs.
+func (t *Tx) DropRuns(keys []RunKey) error {
+	rows := make([][]any, len(keys))
+	for i, k := range keys {
+		rows[i] = []any{k.Invocation, k.Ordinal, k.Run}
+	}
+	return t.each(`delete from runs where invocation = $1 and ordinal = $2 and run = $3`, rows)
 }
 
 // runWhere is the filter for runs: those of one invocation, whose statuses are their own (rule LG-4).

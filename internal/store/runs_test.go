@@ -200,3 +200,35 @@ func TestVersionAndFormerBootAreKept(t *testing.T) {
 		})
 	})
 }
+
+// Of very many runs the newest are kept, of each machine for itself.
+func TestRunsAreKeptUpToANumber(t *testing.T) { // RET-1
+	each(t, func(t *testing.T, db *store.DB) {
+		v := schedule(t, db, orderly.Period, "mi-1", "mi-2")
+		kept := func(n int) (ordinals []int) {
+			list, _, err := db.Runs(t.Context(), store.ResultFilter{Account: account, Region: region, InvokeID: v.ID, Instance: fmt.Sprint("mi-", n+1)}, store.Page{Limit: 10})
+			must(t, err)
+			for _, r := range list {
+				ordinals = append(ordinals, r.Repeats)
+			}
+			slices.Sort(ordinals)
+			return ordinals
+		}
+		run := func(ordinal int) orderly.Run {
+			return orderly.Run{Ordinal: ordinal, State: orderly.Success, Started: db.Now(), Finished: db.Now()}
+		}
+		keepRuns(t, db, v, 1, run(1))
+		keepRuns(t, db, v, 0, run(1), run(2), run(store.MaxRuns))
+		if got, want := kept(0), []int{1, 2, store.MaxRuns}; !slices.Equal(got, want) {
+			t.Errorf("kept are %v, want %v", got, want)
+		}
+		keepRuns(t, db, v, 0, run(store.MaxRuns+1), run(2*store.MaxRuns))
+		keepRuns(t, db, v, 0, run(store.MaxRuns+2), run(store.MaxRuns)) // that come late
+		if got, want := kept(0), []int{store.MaxRuns + 1, store.MaxRuns + 2, 2 * store.MaxRuns}; !slices.Equal(got, want) {
+			t.Errorf("kept are %v, want %v", got, want)
+		}
+		if got, want := kept(1), []int{1}; !slices.Equal(got, want) {
+			t.Errorf("of another machine %v are kept, want %v", got, want)
+		}
+	})
+}
