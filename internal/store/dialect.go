@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -52,6 +53,12 @@ func lockOf(lock, alias string) string {
 // maxWAL is the size of the write-ahead log from which it is truncated, not only copied.
 const maxWAL = 64 << 20
 
+// Patience with an SQLite database that somebody else just opens or closes.
+const (
+	busyPatience = 30 * time.Second
+	busyPause    = 5 * time.Millisecond
+)
+
 func (db *DB) openSQLite(ctx context.Context, path string) error {
 	pragmas := url.Values{"_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-65536)", "temp_store(MEMORY)", "foreign_keys(ON)"}}
 	open := func(q url.Values, conns int) (*sql.DB, error) {
@@ -74,7 +81,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	if db.writes, err = open(write, 1); err != nil {
 		return err
 	}
-	if err := db.writes.PingContext(ctx); err != nil {
+	if err := connect(ctx, db.writes); err != nil {
 		return err
 	}
 	read := url.Values{"_pragma": append([]string{"query_only(ON)", "mmap_size(2147418112)"}, pragmas["_pragma"]...)}
@@ -104,6 +111,22 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 		checkpoint: func(ctx context.Context, db *DB) { checkpoint(ctx, db, path) },
 	}
 	return nil
+}
+
+// connect makes the first connection to a database. While another process makes it one with a write-ahead
+// log, or takes the log away as the last to leave, SQLite says that it is locked without waiting.
+func connect(ctx context.Context, h *sql.DB) error {
+	for deadline := time.Now().Add(busyPatience); ; {
+		err := h.PingContext(ctx)
+		if err == nil || sqliteCode(err)&0xff != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(busyPause):
+		}
+	}
 }
 
 func sqliteCode(err error) int {
