@@ -35,6 +35,7 @@ type dialect struct {
 	outage     func(*sql.Conn, error) bool                            // whether a statement failed for the database's reasons, not for what it said
 	oneOf      func(column string, values any) (cond string, arg any) // for many values: one argument, however many
 	each       func(t *Tx, q string, rows [][]any) error
+	set        func(t *Tx, s setter, rows [][]any) error
 	checkpoint func(context.Context, *DB)
 }
 
@@ -90,7 +91,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	}
 	db.lists = db.reads
 	db.dialect = dialect{
-		name: "sqlite", oneWriter: true, each: eachInTurn,
+		name: "sqlite", oneWriter: true, each: eachInTurn, set: setInTurn,
 		explain: `explain query plan `,
 		oneOf: func(column string, values any) (string, any) {
 			list, _ := json.Marshal(values) // strings and numbers always can be
@@ -190,7 +191,7 @@ func (db *DB) openPostgres(url string) error {
 	fixed.RuntimeParams["plan_cache_mode"] = "force_generic_plan" // lists are walked as they are written
 	db.lists = open(fixed, 8)
 	db.dialect = dialect{
-		name: "postgres", lateral: true, each: eachTogether,
+		name: "postgres", lateral: true, each: eachTogether, set: setTogether,
 		explain:    `explain (analyze, buffers, costs off, timing off, summary off) `,
 		oneOf:      func(column string, values any) (string, any) { return column + ` = any(?)`, values },
 		now:        `select (extract(epoch from clock_timestamp()) * 1000)::bigint`,

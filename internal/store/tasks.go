@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,8 +159,16 @@ func (t *Tx) TasksOn(seq int64, instances []string) ([]orderly.Task, error) {
 	return t.tasksWhere(w, len(instances), t.db.dialect.forUpdate)
 }
 
-// SaveTasks stores what has changed of tasks that this transaction read, with their runs; a nil Output
-// stays as it is stored.
+// What SaveTasks sets, and by what.
+var (
+	taskKeys = columns("invocation bigint, ordinal bigint")
+	taskSets = slices.Clip(columns(`live bigint, state text, error_code text, incarnation text, boot text, sent bigint, sends bigint, confirmed bigint,
+		asked bigint, due bigint, started bigint, stopped bigint, finished bigint, updated bigint, exit_code bigint, repeats bigint, report bigint,
+		total bigint, version bigint, former_boot text, digest bigint`))
+)
+
+// SaveTasks stores what has changed of tasks that this transaction read, each once, with their runs; a nil
+// Output stays as it is stored.
 func (t *Tx) SaveTasks(tasks []orderly.Task) error {
 	full, quiet := [][]any{}, [][]any{}
 	for i := range tasks {
@@ -173,13 +182,10 @@ func (t *Tx) SaveTasks(tasks []orderly.Task) error {
 			full = append(full, append(row, k.Output))
 		}
 	}
-	const q = `update tasks set live = $3, state = $4, error_code = $5, incarnation = $6, boot = $7, sent = $8, sends = $9, confirmed = $10, asked = $11, due = $12,
-		started = $13, stopped = $14, finished = $15, updated = $16, exit_code = $17, repeats = $18, report = $19, total = $20, version = $21, former_boot = $22,
-		digest = $23`
-	if err := t.each(q+`, output = $24 where invocation = $1 and ordinal = $2`, full); err != nil {
+	if err := t.set(setter{"tasks", taskKeys, taskSets}, quiet); err != nil {
 		return err
 	}
-	if err := t.each(q+` where invocation = $1 and ordinal = $2`, quiet); err != nil {
+	if err := t.set(setter{"tasks", taskKeys, append(taskSets, column{"output", "bytea"})}, full); err != nil {
 		return err
 	}
 	if err := t.mark(tasks); err != nil {
