@@ -27,6 +27,7 @@ const (
 type place struct {
 	db     *store.DB
 	engine *engine.Engine
+	plans  map[int64]bool // of invocations that were looked up, as the engine keeps them
 	url    string
 	stop   func()
 	remove func()
@@ -50,7 +51,7 @@ func (b *bench) fill(ctx context.Context, backend, name string, args ...string) 
 
 // create makes an empty database.
 func (b *bench) create(ctx context.Context, backend, name string) (*place, error) {
-	p := &place{url: filepath.Join(b.dir, name+".db")}
+	p := &place{url: filepath.Join(b.dir, name+".db"), plans: map[int64]bool{}}
 	p.remove = func() {
 		for _, tail := range []string{"", "-wal", "-shm"} {
 			_ = os.Remove(p.url + tail)

@@ -149,7 +149,7 @@ func (p *place) sweep(ctx context.Context) (found int, err error) {
 			if err != nil {
 				return err
 			}
-			if _, err := tx.InvocationsBySeq(seqs); err != nil {
+			if err := p.planned(tx, tasks); err != nil {
 				return err
 			}
 			ids := make([]string, len(tasks))
@@ -166,6 +166,19 @@ func (p *place) sweep(ctx context.Context) (found int, err error) {
 			return found, err
 		}
 	}
+}
+
+// planned looks up the invocations of tasks that were not looked up before, as the engine does, which keeps their plans.
+func (p *place) planned(tx *store.Tx, tasks []orderly.Task) error {
+	var ask []int64
+	for i := range tasks {
+		if seq := tasks[i].Invocation; !p.plans[seq] {
+			p.plans[seq] = true
+			ask = append(ask, seq)
+		}
+	}
+	_, err := tx.InvocationsBySeq(ask)
+	return err
 }
 
 // memory is what the process has of its own, in MB: the heap of Go after a collection, and the rest.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/orderly-run/orderly"
@@ -124,7 +125,7 @@ func (e *Engine) fire(tx *store.Tx, w work, c *change) ([]Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, err := tx.InvocationsBySeq(w.seqs)
+	plans, err := e.plansOf(tx, tasks)
 	if err != nil {
 		return nil, err
 	}
@@ -136,24 +137,51 @@ func (e *Engine) fire(tx *store.Tx, w work, c *change) ([]Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	var send []Message
+	var asking []request
 	for _, t := range tasks {
-		before, v := t, of[t.Invocation]
+		before, plan := t, plans[t.Invocation]
 		p, member := presence[t.Instance]
-		if !member && t.Release(orderly.InstanceDeregistered, now, v.Plan()) { // it left while the invocation was built
+		if !member && t.Release(orderly.InstanceDeregistered, now, plan) { // it left while the invocation was built
 			c.note(before, t)
 			continue
 		}
-		verdict := t.Fire(now, e.contact(p, now), v.Plan(), e.cfg.Limits)
+		verdict := t.Fire(now, e.contact(p, now), plan, e.cfg.Limits)
 		c.note(before, t)
 		if kind, ok := asked(verdict); ok && (kind == SendProbe || p.Boot == t.Handed) {
-			m := message(kind, &t, &v, now)
-			m.Link = p.Link
-			send = append(send, m)
+			asking = append(asking, request{t, kind, p.Link})
 		}
 	}
 	if err := c.save(tx); err != nil {
 		return nil, err
+	}
+	return e.messages(tx, asking, now)
+}
+
+// A request is what an agent is to be asked about a task.
+type request struct {
+	task orderly.Task
+	kind MessageKind
+	link string
+}
+
+// messages writes requests out. Only those that hand a task over need its invocation, which may be large.
+func (e *Engine) messages(tx *store.Tx, asking []request, now time.Time) ([]Message, error) {
+	var seqs []int64
+	for _, r := range asking {
+		if r.kind == SendRun {
+			seqs = append(seqs, r.task.Invocation)
+		}
+	}
+	slices.Sort(seqs)
+	of, err := tx.InvocationsBySeq(slices.Compact(seqs))
+	if err != nil {
+		return nil, err
+	}
+	send := make([]Message, len(asking))
+	for i, r := range asking {
+		v := of[r.task.Invocation]
+		send[i] = message(r.kind, &r.task, &v, now)
+		send[i].Link = r.link
 	}
 	return send, e.name(tx, send)
 }
