@@ -20,7 +20,7 @@ import (
 const (
 	stretch   = 1000                   // rows that are walked along at once, and from one mark to the next
 	stride    = 50                     // the same where the walk is slow
-	slow      = 500 * time.Microsecond // for a stretch
+	slow      = 200 * time.Microsecond // for a stretch
 	settling  = 10 * time.Second       // how old an invocation is when none older can still appear, but those being made
 	shortLife = time.Second            // of marks on lists whose rows come and go
 	longLife  = time.Minute            // of marks on others
