@@ -255,7 +255,7 @@ func (x *modifying) retell(tx *store.Tx, tasks []orderly.Task) error {
 	}
 	for _, t := range tasks {
 		x.next = t.Ordinal + 1
-		if t.Version == x.v.Version {
+		if t.Version >= x.v.Version { // a newer modification may have come to it first
 			continue
 		}
 		before := t

@@ -52,6 +52,32 @@ func TestModificationReachesEveryAgent(t *testing.T) {
 	})
 }
 
+// MIA-7: a modification that a newer one overtakes, on its way through many agents, leads none of them back.
+func TestOvertakenModificationLeadsNobodyBack(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.register(names(1100)...)
+		h.connect(boot, names(1100)...)
+		q := toAll()
+		q.Frequency = "rate(1h)"
+		id := h.start(q)
+		older := false
+		h.onSend = func(list []engine.Message) {
+			switch list[0].Of.Version {
+			case 1:
+				h.onSend = func(list []engine.Message) { older = older || list[0].Of.Version < 2 }
+				must(t, h.modify(id, engine.Modification{Content: []byte("second")}))
+			default:
+				t.Errorf("sent version %d", list[0].Of.Version)
+			}
+		}
+		must(t, h.modify(id, engine.Modification{Content: []byte("first")}))
+		if n := h.number(`select count(*) from tasks where version = 2`); n != 1100 || older {
+			t.Errorf("%d tasks are to have the newest version, want 1100; an older one was sent after it: %t", n, older)
+		}
+		h.audit()
+	})
+}
+
 // An agent that was away, or whose server died before it was told, hears of the change when it comes.
 func TestAgentThatMissedAModificationIsTold(t *testing.T) { // MIA-7
 	each(t, func(t *testing.T, h *house) {

@@ -103,7 +103,9 @@ func TestDropUnbuiltLeavesNothing(t *testing.T) {
 			wg.Go(func() {
 				for more := true; more; {
 					err := db.Write(t.Context(), store.Mass, func(tx *store.Tx) (err error) {
-						more, err = tx.DropUnbuilt(tx.Now.Add(time.Second), 7)
+						if more, err = tx.DropUnbuilt(tx.Now.Add(time.Second), 7); err == nil && !more {
+							more, err = tx.DropRetired(7)
+						}
 						return err
 					})
 					if err != nil {
@@ -130,6 +132,28 @@ func TestDropUnbuiltLeavesNothing(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// A maker that was slow, or stood still, cannot complete an invocation of which a part is removed already, and its
+// client token is free at once (TOK-2).
+func TestHalfDroppedInvocationIsNotCompleted(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		v := unbuilt(t, db, "token-1")
+		change(t, db, func(tx *store.Tx) error {
+			_, err := tx.DropUnbuilt(tx.Now.Add(time.Second), 7)
+			return err
+		})
+		if err := db.Write(t.Context(), store.Interactive, func(tx *store.Tx) error { return tx.Building(v.Seq) }); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Building after a part of DropUnbuilt = %v, want ErrNotFound", err)
+		}
+		change(t, db, func(tx *store.Tx) error {
+			_, found, err := tx.Replayed(store.ClientToken{Account: account, Region: region, Operation: "RunCommand", Token: "token-1"})
+			if found {
+				t.Error("the token still leads to what is being removed")
+			}
+			return err
+		})
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/orderly-run/orderly"
 )
 
-// beingRemoved is what the column building says of an invocation that Retire has hidden; of one that
+// beingRemoved is what the column building says of an invocation that Retire or DropUnbuilt has hidden; of one that
 // is being made it says 1.
 const beingRemoved = 2
 
@@ -83,7 +83,7 @@ func (t *Tx) Retire(seqs []int64) error {
 	return nil
 }
 
-// DropRetired removes what Retire has hidden, about limit rows at once; it reports whether there is
+// DropRetired removes what was hidden, about limit rows at once; it reports whether there is
 // more.
 func (t *Tx) DropRetired(limit int) (more bool, err error) {
 	rows, err := t.query(`select seq, id, account, region, command from invocations where building > 0 and building = $1 order by seq limit 100`+
@@ -103,8 +103,9 @@ func (t *Tx) DropRetired(limit int) (more bool, err error) {
 	return len(list) > 0, err
 }
 
-// DropUnbuilt removes invocations whose making was cut off before a time: nobody was told of them
-// and none of their tasks was sent. At most limit rows go at once; it reports whether there is more.
+// DropUnbuilt hides an invocation whose making was cut off before a time, so that nobody completes it any more, and
+// removes at most limit of its rows; DropRetired removes the others. Nobody was told of it and none of its tasks was
+// sent. It reports whether there may be another.
 func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
 	var h hidden
 	err = t.row(`select seq, id, account, region, command from invocations where building = 1 and created < $1 limit 1`+t.db.dialect.skipLocked, orderly.Millis(before)).
@@ -115,11 +116,13 @@ func (t *Tx) DropUnbuilt(before time.Time, limit int) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	_, gone, err := t.drop(h, limit)
-	if err != nil || !gone {
-		return true, err
+	if _, err := t.exec(`update invocations set building = $2 where seq = $1`, h.seq, beingRemoved); err != nil {
+		return false, err
 	}
-	_, err = t.exec(`delete from client_tokens where answer like '%' || $1 || '%'`, h.id)
+	if _, err := t.exec(`delete from client_tokens where answer like '%' || $1 || '%'`, h.id); err != nil {
+		return false, err
+	}
+	_, _, err = t.drop(h, limit)
 	return true, err
 }
 
