@@ -118,3 +118,31 @@ func TestLateResultsAreTheirOwnersAlone(t *testing.T) { // DI-1
 		}
 	})
 }
+
+// Of very many late results of a schedule on a machine the newest are kept: a stolen identity can report as many runs as it likes.
+func TestLateResultsAreKeptUpToANumber(t *testing.T) { // LATE-2, RET-1
+	each(t, func(t *testing.T, db *store.DB) {
+		v := schedule(t, db, orderly.Period, "mi-0", "mi-1")
+		kept := func(ordinal int) (runs []int64) {
+			list, _, err := db.Late(t.Context(), store.LateFilter{Account: account, Region: region, InvokeID: v.ID, Instance: fmt.Sprint("mi-", ordinal)}, store.Page{Limit: 10})
+			must(t, err)
+			for _, l := range list {
+				runs = append(runs, l.Number>>32)
+			}
+			slices.Sort(runs)
+			return runs
+		}
+		of := func(ordinal, run int) orderly.Report { return lateResult(v, ordinal, int64(run)<<32|1<<31) }
+		keepLate(t, db, of(1, 1), of(0, 1), of(0, 2), of(0, store.MaxRuns))
+		if got, want := kept(0), []int64{1, 2, store.MaxRuns}; !slices.Equal(got, want) {
+			t.Errorf("kept are those of runs %v, want %v", got, want)
+		}
+		keepLate(t, db, of(0, store.MaxRuns+1), of(0, 2*store.MaxRuns))
+		if got, want := kept(0), []int64{store.MaxRuns + 1, 2 * store.MaxRuns}; !slices.Equal(got, want) {
+			t.Errorf("kept are those of runs %v, want %v", got, want)
+		}
+		if got, want := kept(1), []int64{1}; !slices.Equal(got, want) {
+			t.Errorf("of another machine those of runs %v are kept, want %v", got, want)
+		}
+	})
+}

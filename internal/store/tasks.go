@@ -212,21 +212,26 @@ func exitCode(code *int) any {
 }
 
 // AddLate keeps an end that was reported after its task had ended (rule LATE-2); one that is there
-// already stays as it is.
+// already stays as it is. Of the runs of a schedule on one machine the newest are kept, as in its history.
 func (t *Tx) AddLate(list []orderly.Report) error {
-	rows := make([][]any, len(list))
+	rows, many := make([][]any, len(list)), [][]any{}
 	for i, r := range list {
-		var exit any
-		if r.ExitCode != nil {
-			exit = *r.ExitCode
-		}
 		rows[i] = []any{r.Task.Invocation, r.Task.Ordinal, r.Number, r.Instance, r.State, r.ErrorCode, orderly.Millis(r.Started),
-			orderly.Millis(r.Finished), orderly.Millis(t.Now), exit, r.Total, blob(r.Output)}
+			orderly.Millis(r.Finished), orderly.Millis(t.Now), exitCode(r.ExitCode), r.Total, blob(r.Output)}
+		if r.Number > maxLate {
+			many = append(many, []any{r.Task.Invocation, r.Task.Ordinal, maxLate})
+		}
 	}
 	err := t.each(`insert into late_results (invocation, ordinal, report, instance, state, error_code, started, finished, received, exit_code, total, output)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (invocation, ordinal, report) do nothing`, rows)
-	return err
+	if err != nil {
+		return err
+	}
+	return t.each(`delete from late_results where invocation = $1 and ordinal = $2 and report <= (select max(n.report) from late_results n where n.invocation = $1 and n.ordinal = $2) - $3`, many)
 }
+
+// maxLate is how far the numbers of late results of a task may be apart: the run is above their lower 32 bits.
+const maxLate = int64(maxRuns) << 32
 
 // maxRefused is how many reports that could not be stored are kept.
 const maxRefused = 10_000
