@@ -15,6 +15,7 @@ const (
 	longestWait  = time.Minute
 	forgotten    = 15 * time.Minute // after the last failure
 	maxFailing   = 10_000           // who is counted
+	longestName  = 64               // bytes of a key's ID by which who fails is remembered; a stranger may send any
 )
 
 // failures are the failed attempts to sign in, by who failed.

@@ -122,7 +122,7 @@ func (c *Console) sendToSignIn(v *visit) {
 // the key each for itself, so that neither is tried out in parallel.
 func (c *Console) signIn(v *visit) error {
 	id, secret := strings.TrimSpace(v.PostFormValue("key")), strings.TrimSpace(v.PostFormValue("secret"))
-	who := []string{"address " + v.caller.SourceIP, "key " + id}
+	who := []string{"address " + v.caller.SourceIP, "key " + id[:min(len(id), longestName)]}
 	refuse := func(text string) error {
 		return c.show(v, http.StatusForbidden, "sign-in", &frame{Title: "Sign in", Error: text}, signIn{id, v.PostFormValue("next")})
 	}

@@ -143,6 +143,15 @@ func TestFailuresToSignInMakeWaiting(t *testing.T) {
 	})
 }
 
+// Who failed is remembered; however long the name is under which a stranger tries, not all of it.
+func TestFailuresToSignInTakeLittleMemory(t *testing.T) {
+	h := build(t, filepath.Join(t.TempDir(), "orderly.db"), console.Config{})
+	r := h.browser().post("/console/sign-in", "key", strings.Repeat("k", 200<<10), "secret", "wrong")
+	if n := h.console.Remembered(); r.status != http.StatusForbidden || n > 1000 {
+		t.Errorf("an attempt = %d, and %d bytes are remembered of it", r.status, n)
+	}
+}
+
 func TestAnswersForbidWhatPagesDoNotNeed(t *testing.T) {
 	h := build(t, filepath.Join(t.TempDir(), "orderly.db"), console.Config{})
 	b := h.in(h.mine)
