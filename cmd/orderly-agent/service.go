@@ -40,7 +40,7 @@ var kinds = []kind{
 		name: "systemd", path: "/etc/systemd/system/orderly-agent.service", mode: 0o644, text: systemdUnit,
 		enable:  [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", "orderly-agent"}, {"systemctl", "restart", "orderly-agent"}},
 		disable: [][]string{{"systemctl", "disable", "--now", "orderly-agent"}},
-		forget:  [][]string{{"systemctl", "daemon-reload"}},
+		forget:  [][]string{{"systemctl", "daemon-reload"}, {"sh", "-c", "! systemctl --quiet is-failed orderly-agent || systemctl reset-failed orderly-agent"}},
 		state:   []string{"systemctl", "is-active", "orderly-agent"},
 	},
 	{
