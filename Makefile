@@ -20,6 +20,9 @@ export ORDERLY_REQUIRE_POSTGRES := 1
 # The same of the container engine, which only root can start.
 export ORDERLY_REQUIRE_DOCKER := $(if $(filter 0,$(shell id -u)),1)
 
+# And of machines on which systemd is process 1.
+export ORDERLY_REQUIRE_SYSTEMD := $(if $(filter 0,$(shell id -u)),1)
+
 .PHONY: build test check cross conformance bench bench-describes bench-console soak fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped

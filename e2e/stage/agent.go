@@ -89,7 +89,7 @@ func (s *Server) TryRegister(name, activationID, code string, args ...string) (R
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program(s.t, "orderly-agent"), append(all, args...)...)
+	cmd := exec.CommandContext(ctx, Program(s.t, "orderly-agent"), append(all, args...)...)
 	cmd.Env = append(environment(), "ORDERLY_AGENT_ACTIVATION_CODE="+code) // where no list of processes shows it
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

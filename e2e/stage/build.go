@@ -62,8 +62,8 @@ func root() (string, error) {
 	}
 }
 
-// program is the path of orderly or orderly-agent.
-func program(t testing.TB, name string) string {
+// Program is the path of orderly or orderly-agent.
+func Program(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := programs()
 	if err != nil {

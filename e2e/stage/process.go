@@ -25,7 +25,7 @@ type Process struct {
 
 // newProcess makes a process that is not started yet, and sees to its end with that of the test.
 func newProcess(t testing.TB, name, logFile string, args ...string) *Process {
-	p := &Process{t: t, path: program(t, name), args: args, env: environment(), logFile: logFile}
+	p := &Process{t: t, path: Program(t, name), args: args, env: environment(), logFile: logFile}
 	t.Cleanup(p.leave)
 	return p
 }
