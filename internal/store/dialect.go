@@ -174,11 +174,12 @@ func checkpoint(ctx context.Context, db *DB, path string) {
 	_, _ = db.writes.ExecContext(ctx, "pragma wal_checkpoint("+mode+")") // busy readers: next time
 }
 
-func (db *DB) openPostgres(url string) error {
+func (db *DB) openPostgres(url string, patience time.Duration) error {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return err
 	}
+	db.listen(cfg, patience)
 	open := func(cfg *pgx.ConnConfig, conns int) *sql.DB {
 		h := stdlib.OpenDB(*cfg)
 		h.SetMaxOpenConns(conns)

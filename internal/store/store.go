@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -36,6 +37,7 @@ type DB struct {
 	turns   turnstile
 	offset  atomic.Int64
 	broken  atomic.Int64 // Unix ms of the last failed write, 0 for none
+	silence atomic.Int64 // ns that PostgreSQL may be silent, 0 for any
 	seqMu   sync.Mutex
 	lastSeq int64
 	box     *box
@@ -50,6 +52,10 @@ type Options struct {
 	// Observe is told of each transaction that changes something: its class and how long it took from its
 	// begin to the end of its commit, without the wait for its turn. It must not block.
 	Observe func(Class, time.Duration)
+
+	// Patience is how long PostgreSQL may be silent, when it is asked for something, before a connection to it counts as
+	// dead; 30 s. Bringing the schema up to date may take longer.
+	Patience time.Duration
 }
 
 // Open opens a database, bringing its schema up to date. url is postgres://… or the path of an
@@ -64,7 +70,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		db.observe = func(Class, time.Duration) {}
 	}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		err = db.openPostgres(url)
+		err = db.openPostgres(url, o.Patience)
 	} else {
 		err = db.openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"))
 	}
@@ -75,6 +81,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		_ = db.Close()
 		return nil, err
 	}
+	db.silence.Store(int64(cmp.Or(o.Patience, maxSilence)))
 	return db, nil
 }
 
