@@ -228,6 +228,33 @@ func TestFullDisk(t *testing.T) {
 	must(t, a.stop())
 }
 
+// What fills the disk can be stopped, though its stop cannot be noted.
+func TestStopOnAFullDisk(t *testing.T) { // HND-5
+	w := newWorld(t)
+	must(t, os.Remove(filepath.Join(w.dir, "journal.lock")))
+	small := t.TempDir()
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("needs to mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(small, 0)) })
+	data, err := os.ReadFile(filepath.Join(w.dir, "identity.json"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(small, "identity.json"), data, 0o600))
+	a := w.start(func(c *agent.Config) { c.Dir = small })
+	k := w.run(1, "sleep 60", inTree)
+	w.state(k, orderly.Running)
+	fill(t, filepath.Join(small, "ballast"))
+	for seq := range int64(100) { // the journal's last page has some room still
+		w.send(wire.ToAgent{Stop: w.ref(orderly.TaskKey{Invocation: 100 + seq})})
+	}
+	w.send(wire.ToAgent{Stop: w.ref(k)})
+	if s := w.end(k); s.State != orderly.Terminated {
+		t.Errorf("%+v, want Terminated", s)
+	}
+	must(t, os.Remove(filepath.Join(small, "ballast")))
+	must(t, a.stop())
+}
+
 func fill(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.Create(path)

@@ -287,6 +287,7 @@ func (a *Agent) stop(key orderly.TaskKey, never orderly.State) {
 	crashAt("before tombstone")
 	if err := a.journal.Tombstone(key); err != nil {
 		a.log.Error("a stop cannot be recorded", "task", key, "error", err)
+		a.stopRunning(a.tasks[whole(key)])
 		return // without an answer it comes again
 	}
 	crashAt("after tombstone")
@@ -302,6 +303,17 @@ func (a *Agent) stop(key orderly.TaskKey, never orderly.State) {
 		a.waiting.remove(t)
 		a.end(t, outcome{State: never})
 	default:
+		a.stopProcess(t)
+	}
+}
+
+// stopRunning ends what runs of a task, known or not, which may be what fills the disk. That nothing else of it will
+// start takes a record.
+func (a *Agent) stopRunning(t *task) {
+	if t != nil && t.plan != nil && t.plan.run != nil {
+		t = t.plan.run
+	}
+	if t != nil && t.running && !t.ended {
 		a.stopProcess(t)
 	}
 }
