@@ -61,7 +61,7 @@ const (
 )
 
 func (db *DB) openSQLite(ctx context.Context, path string) error {
-	pragmas := url.Values{"_pragma": {"busy_timeout(30000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-65536)", "temp_store(MEMORY)", "foreign_keys(ON)"}}
+	pragmas := url.Values{"_pragma": {busyTimeout(busyPatience), "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-65536)", "temp_store(MEMORY)", "foreign_keys(ON)"}}
 	open := func(q url.Values, conns int) (*sql.DB, error) {
 		h, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?"+q.Encode())
 		if err != nil {
@@ -171,8 +171,20 @@ func checkpoint(ctx context.Context, db *DB, path string) {
 		return
 	}
 	defer db.turns.leave()
-	_, _ = db.writes.ExecContext(ctx, "pragma wal_checkpoint("+mode+")") // busy readers: next time
+	conn, err := db.writes.Conn(ctx)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	for _, step := range []string{busyTimeout(truncatePatience), "wal_checkpoint(" + mode + ")", busyTimeout(busyPatience)} {
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "pragma "+step) // busy readers: next time
+	}
 }
+
+// truncatePatience is how long a checkpoint waits for readers, and every writer with it. Somebody else's may take hours.
+const truncatePatience = 20 * time.Millisecond
+
+func busyTimeout(d time.Duration) string { return fmt.Sprintf("busy_timeout(%d)", d.Milliseconds()) }
 
 func (db *DB) openPostgres(url string, patience time.Duration) error {
 	cfg, err := pgx.ParseConfig(url)

@@ -35,3 +35,6 @@ func (db *DB) ForgetMarks() {
 
 // BeImpatient finds every walk along a list slow.
 func (db *DB) BeImpatient() { db.marks.patience = 0 }
+
+// Checkpoint is what Run does now and then on SQLite.
+func (db *DB) Checkpoint(ctx context.Context) { db.dialect.checkpoint(ctx, db) }

@@ -139,6 +139,28 @@ func TestSQLiteSyncsFully(t *testing.T) {
 	}
 }
 
+// Somebody who reads the file for long, as a backup or a forgotten shell does, does not keep writers waiting while the log
+// cannot be truncated.
+func TestLongReaderHoldsUpNoWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "orderly.db")
+	db := open(t, path)
+	reader, err := raw(t, path).BeginTx(t.Context(), nil)
+	must(t, err)
+	defer func() { must(t, reader.Rollback()) }()
+	var n int
+	must(t, reader.QueryRowContext(t.Context(), `select count(*) from accounts`).Scan(&n))
+	for range 70 {
+		change(t, db, func(tx *store.Tx) error { return tx.AddRefused("mi-1", "large", make([]byte, 1<<20)) })
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		db.Checkpoint(t.Context())
+		change(t, db, func(tx *store.Tx) error { return tx.AddAccount("another") })
+	}()
+	within(t, 5*time.Second, done, "change beside a long reader")
+}
+
 func TestSQLiteFilesAreForTheirOwnerOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data #1 100%?")
 	must(t, os.Mkdir(dir, 0o755))
