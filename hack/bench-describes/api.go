@@ -87,7 +87,7 @@ func (b *bench) throughAPI(ctx context.Context, backend string, small, large *pl
 			readers = append(readers, r)
 		}
 		rnd := rand.New(rand.NewPCG(3, 4))
-		for range b.Runs {
+		for range rounds * b.Runs {
 			for _, way := range ways {
 				for _, r := range readers {
 					if err := r.read(ctx, way, rnd); err != nil {

@@ -19,6 +19,10 @@ const pageSize = 50
 // deepest is how many rows pages by number reach (rule PG-9).
 const deepest = 100_000
 
+// rounds is how often all queries take their turns. The middle of the rounds counts, for others may be at work
+// on a machine for seconds, but not in two rounds at the same query.
+const rounds = 3
+
 // warmup is how many pages are read before any counts.
 const warmup = 5
 
@@ -57,16 +61,30 @@ func (b *bench) describes(ctx context.Context, backend string) error {
 		return err
 	}
 	inLarge := queries(newest[1])
+	var contests []*contest
 	for i, q := range queries(newest[0]) {
-		if !strings.Contains(q.String(), b.match) {
-			continue
+		if strings.Contains(q.String(), b.match) {
+			contests = append(contests, &contest{small: &subject{place: small, query: q}, large: &subject{place: large, query: inLarge[i]}})
 		}
-		if err := b.compare(ctx, backend, &subject{place: small, query: q}, &subject{place: large, query: inLarge[i]}); err != nil {
-			return fmt.Errorf("%s: %w", q, err)
+	}
+	for round := range rounds {
+		for _, c := range contests {
+			if err := b.race(ctx, c, round); err != nil {
+				return fmt.Errorf("%s: %w", c.small.query, err)
+			}
 		}
+	}
+	for _, c := range contests {
+		b.judge(backend, c)
 	}
 	b.printFigures(backend)
 	return nil
+}
+
+// A contest is one query in a small and in a large database.
+type contest struct {
+	small, large *subject
+	plan         string // in the large one
 }
 
 // pair is a small and a large database.
@@ -100,22 +118,17 @@ func partlyFailed(ctx context.Context, places ...*place) (ids []string, err erro
 	return ids, nil
 }
 
-// compare measures a query in a small and in a large database, in turns.
-func (b *bench) compare(ctx context.Context, backend string, small, large *subject) error {
-	for _, s := range []*subject{small, large} {
-		if err := s.prepare(ctx); err != nil {
+// race reads pages of both databases in turns.
+func (b *bench) race(ctx context.Context, c *contest, round int) error {
+	if round == 0 {
+		if err := c.prepare(ctx); err != nil {
 			return err
 		}
 	}
-	if small.total == 0 {
-		return errors.New("the small database has no such rows")
-	}
-	small.rows = min(pageSize+1, small.total) // a page that is as long in both
-	large.rows = small.rows
-	rnd := rand.New(rand.NewPCG(1, 2))
+	rnd := rand.New(rand.NewPCG(1, uint64(round)))
 	for i := range b.Runs + warmup {
 		for _, way := range ways {
-			for _, s := range []*subject{small, large} {
+			for _, s := range []*subject{c.small, c.large} {
 				took, err := s.read(ctx, s.pick(way, rnd))
 				if err != nil {
 					return err
@@ -126,15 +139,32 @@ func (b *bench) compare(ctx context.Context, backend string, small, large *subje
 			}
 		}
 	}
-	plan, err := large.query.explain(ctx, large.db, large.pick("token", rnd))
-	if err != nil {
-		return err
+	var err error
+	c.plan, err = c.large.query.explain(ctx, c.large.db, c.large.pick("token", rnd))
+	return err
+}
+
+// prepare finds the places to read from, for pages that are as long in both databases.
+func (c *contest) prepare(ctx context.Context) error {
+	for _, s := range []*subject{c.small, c.large} {
+		if err := s.prepare(ctx); err != nil {
+			return err
+		}
 	}
-	for _, way := range ways {
-		b.add(figure{Database: backend, Operation: small.query.op, Filter: small.query.filter, Way: way, Rows: small.rows, SmallTotal: small.total,
-			LargeTotal: large.total, First: millis(large.first), Plan: plan}, small.times[way], large.times[way])
+	if c.small.total == 0 {
+		return errors.New("the small database has no such rows")
 	}
+	c.small.rows = min(pageSize+1, c.small.total)
+	c.large.rows = c.small.rows
 	return nil
+}
+
+// judge adds the figures of a contest.
+func (b *bench) judge(backend string, c *contest) {
+	for _, way := range ways {
+		b.add(figure{Database: backend, Operation: c.small.query.op, Filter: c.small.query.filter, Way: way, Rows: c.small.rows, SmallTotal: c.small.total,
+			LargeTotal: c.large.total, First: millis(c.large.first), Plan: c.plan}, c.small.times[way], c.large.times[way])
+	}
 }
 
 // prepare reads the first page and finds places all over the list, after each of which there is at

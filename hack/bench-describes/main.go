@@ -78,7 +78,7 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.Large, "large", 100_000, "invocations of the large one")
 	f.IntVar(&s.Tasks, "tasks", 100, "tasks of each")
 	f.IntVar(&s.Waiting, "waiting", 2_000_000, "tasks that wait for their next time while deadlines are looked for")
-	f.IntVar(&s.Runs, "runs", 200, "how often each page is read")
+	f.IntVar(&s.Runs, "runs", 200, "how often each page is read in each of three rounds")
 	only := f.String("only", strings.Join(parts, ","), "on what to measure, and what")
 	f.StringVar(&s.match, "match", "", "only filters whose names contain this `text`")
 	filled := f.String("filled", "", "`databases` of hack/load to use, the small one, a comma, and the large one; they stay")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -42,8 +43,14 @@ type spread struct {
 	P99    float64 `json:"p99"`
 }
 
-func spreadOf(list []time.Duration) spread {
-	return spread{millis(quantile(list, 0.5)), millis(quantile(list, 0.99))}
+// spreadOf is that of times that were taken in rounds, one after the other: the middle one's median and the middle
+// one's p99.
+func spreadOf(list []time.Duration, rounds int) spread {
+	var medians, p99s []time.Duration
+	for round := range slices.Chunk(list, len(list)/rounds) {
+		medians, p99s = append(medians, quantile(round, 0.5)), append(p99s, quantile(round, 0.99))
+	}
+	return spread{millis(quantile(medians, 0.5)), millis(quantile(p99s, 0.5))}
 }
 
 // Targets, as ratios of the large database to the small one.
@@ -53,7 +60,7 @@ const (
 )
 
 func (b *bench) add(f figure, small, large []time.Duration) {
-	f.Small, f.Large = spreadOf(small), spreadOf(large)
+	f.Small, f.Large = spreadOf(small, rounds), spreadOf(large, rounds)
 	f.Median, f.P99 = f.Large.Median/f.Small.Median, f.Large.P99/f.Small.P99
 	f.OK = f.Median <= medianLimit && f.P99 <= p99Limit
 	b.Figures = append(b.Figures, f)

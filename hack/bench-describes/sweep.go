@@ -78,7 +78,7 @@ func (b *bench) sweep(ctx context.Context, backend string, p *place, s sweep) er
 			return fmt.Errorf("%d tasks were due, not %d", found, dueTasks)
 		}
 	}
-	s.Took = spreadOf(times)
+	s.Took = spreadOf(times, 1)
 	s.HeapMB, s.OtherMB = memory()
 	if err := p.arm(ctx, seqs); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // To tell how many rows a long list has, and which one is the 90 000th, one must walk along its index.
@@ -15,16 +17,29 @@ import (
 //
 // A list whose rows come and go by their statuses is marked anew after a second, or ten times the
 // time that it took; any other after a minute, for invocations that were removed meanwhile. Run does
-// so ahead of time for lists that somebody is reading, so that nobody waits for it.
+// so ahead of time for lists that somebody is reading, so that nobody waits for it, in small pieces with
+// rests between them: whoever reads meanwhile has the processors, and longer pieces cost him three times the p99.
 
 const (
-	stretch   = 1000                   // rows that are walked along at once, and from one mark to the next
-	stride    = 50                     // the same where the walk is slow
-	slow      = 200 * time.Microsecond // for a stretch
+	stretch   = 1000                   // rows of a short list
+	slow      = 200 * time.Microsecond // for the walk along a stretch
+	rests     = 3                      // times as long as a piece took, after it
 	settling  = 10 * time.Second       // how old an invocation is when none older can still appear, but those being made
 	shortLife = time.Second            // of marks on lists whose rows come and go
 	longLife  = time.Minute            // of marks on others
 	maxMarked = 100                    // lists with marks
+)
+
+// A gait is how a list is walked along.
+type gait struct {
+	piece  int // rows at once
+	stride int // rows from one mark to the next
+}
+
+// The gaits, for lists whose walk is fast and slow.
+var (
+	striding = gait{piece: stretch, stride: stretch}
+	stepping = gait{piece: 200, stride: 50}
 )
 
 // marks are what is known of long lists, by their keys.
@@ -138,7 +153,7 @@ func (db *DB) survey(ctx context.Context, l list) (s survey, err error) {
 		m = db.marks.put(key, l)
 	}
 	m.used(true)
-	if s.known, err = db.know(ctx, m, 1); err != nil {
+	if s.known, err = db.know(ctx, m, false); err != nil {
 		return s, err
 	}
 	if s.fresh, err = db.tally(ctx, l, span{above: s.top, limit: maxCount}); err != nil {
@@ -148,9 +163,13 @@ func (db *DB) survey(ctx context.Context, l list) (s survey, err error) {
 	return s, nil
 }
 
-// know returns what is known of a list, finding out anew what is older than a part of its life. Only one
-// caller does so at a time.
-func (db *DB) know(ctx context.Context, m *marked, part time.Duration) (known, error) {
+// know returns what is known of a list, finding out anew what is too old. Only one caller does so at a time.
+// Whoever asks ahead of time does so after half of its life, and takes the time that it takes.
+func (db *DB) know(ctx context.Context, m *marked, ahead bool) (known, error) {
+	part, rest := time.Duration(1), time.Duration(0)
+	if ahead {
+		part, rest = 2, rests
+	}
 	k, old := m.look(part)
 	if !old {
 		return k, nil
@@ -160,7 +179,7 @@ func (db *DB) know(ctx context.Context, m *marked, part time.Duration) (known, e
 	if k, old = m.look(part); !old { // somebody else did
 		return k, nil
 	}
-	k, err := db.mark(ctx, m.list)
+	k, err := db.mark(ctx, m.list, rest)
 	if err != nil {
 		return k, err
 	}
@@ -170,64 +189,86 @@ func (db *DB) know(ctx context.Context, m *marked, part time.Duration) (known, e
 	return k, nil
 }
 
-// remark keeps marks on lists that are being read from growing old, and drops those on others.
+// remark keeps marks on lists that are being read from growing old, and drops those on others. Some lists are
+// walked at a time, as each walk mostly rests.
 func (db *DB) remark(ctx context.Context) {
+	var walks errgroup.Group
+	walks.SetLimit(1 + rests)
 	for key, m := range db.marks.all() {
 		if m.used(false) {
-			if _, err := db.know(ctx, m, 2); err != nil {
-				return // readers will see it
-			}
+			walks.Go(func() error {
+				_, err := db.know(ctx, m, true) // readers will see why it failed
+				return err
+			})
 		} else if k, _ := m.look(1); !k.at.IsZero() && time.Since(k.at) > 2*longLife {
 			db.marks.drop(key)
 		}
 	}
+	_ = walks.Wait()
 }
 
-// mark walks along a list and finds its marks.
-func (db *DB) mark(ctx context.Context, l list) (k known, err error) {
+// mark walks along a list and finds its marks, resting after each piece so many times as long as it took.
+func (db *DB) mark(ctx context.Context, l list, rest time.Duration) (k known, err error) {
 	begin := time.Now()
 	top, err := db.settledUpTo(ctx)
 	if err != nil {
 		return k, err
 	}
-	k = known{top: top, stride: stretch}
-	at, more := beginning(top), true
+	k = known{top: top}
+	at, more, g := beginning(top), true, striding
 	for more && k.count < maxCount {
 		before := time.Now()
-		rungs, err := db.rungs(ctx, l, at, k.stride)
+		rungs, err := db.rungs(ctx, l, at, g)
 		if err != nil {
 			return k, err
 		}
-		if k.count == 0 && k.stride == stretch && time.Since(before) > db.marks.patience {
-			k.stride = stride
+		took := time.Since(before)
+		if k.count == 0 && g == striding && took > db.marks.patience {
+			g = stepping
 			continue
 		}
 		if len(rungs) > 0 {
 			at = rungs[len(rungs)-1]
 		}
-		k.rungs, k.count = append(k.rungs, rungs...), k.count+len(rungs)*k.stride
-		more = len(rungs) == stretch/k.stride
+		k.rungs, k.count = append(k.rungs, rungs...), k.count+len(rungs)*g.stride
+		more = len(rungs) == g.piece/g.stride
+		if err := pause(ctx, rest*took); err != nil {
+			return k, err
+		}
 	}
 	if !more {
-		rest, err := db.tally(ctx, l, span{after: at, limit: stretch})
+		tail, err := db.tally(ctx, l, span{after: at, limit: g.piece})
 		if err != nil {
 			return k, err
 		}
-		k.count += rest
+		k.count += tail
 	}
-	k.at, k.took = time.Now(), time.Since(begin)
+	k.stride, k.at, k.took = g.stride, time.Now(), time.Since(begin)
 	return k, nil
 }
 
-// rungs finds every stride-th row of the stretch after a place; there are fewer where the list ends.
-func (db *DB) rungs(ctx context.Context, l list, after Place, stride int) ([]Place, error) {
-	s := span{after: after, limit: stretch}
-	if stride == stretch {
-		s.skip, s.limit = stretch-1, 1
+// pause waits, not at all for no time.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// rungs finds every stride-th row of the piece after a place; there are fewer where the list ends.
+func (db *DB) rungs(ctx context.Context, l list, after Place, g gait) ([]Place, error) {
+	s := span{after: after, limit: g.piece}
+	if g.stride == g.piece {
+		s.skip, s.limit = g.piece-1, 1
 	}
 	q, args := l.walk(&db.dialect, s)
-	if stride != stretch {
-		q = fmt.Sprintf("select seq, ordinal from (select seq, ordinal, row_number() over (order by seq desc, ordinal) as n from (%s) w) r where n %% %d = 0 order by 1 desc, 2", q, stride)
+	if g.stride != g.piece {
+		q = fmt.Sprintf("select seq, ordinal from (select seq, ordinal, row_number() over (order by seq desc, ordinal) as n from (%s) w) r where n %% %d = 0 order by 1 desc, 2", q, g.stride)
 	}
 	rows, err := db.lists.QueryContext(ctx, q, args...)
 	return collect(rows, err, func(r *sql.Rows) (p Place, err error) { return p, r.Scan(&p.Seq, &p.Ordinal) })
