@@ -28,6 +28,7 @@ type dialect struct {
 	forShare   string // ends a select whose rows must not change until the commit
 	skipLocked string // ends a select of rows that somebody else may be working on
 	lateral    bool   // a join may ask for rows of the tables before it; without, tables are joined as they stand
+	rowid      bool   // indexes lead to rows by a number, by which a row can be fetched too
 	explain    string // before a query tells its plan
 	alone      string // keeps other migrations away until the commit
 	collided   func(error) bool
@@ -91,7 +92,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 	}
 	db.lists = db.reads
 	db.dialect = dialect{
-		name: "sqlite", oneWriter: true, each: eachInTurn, set: setInTurn,
+		name: "sqlite", oneWriter: true, rowid: true, each: eachInTurn, set: setInTurn,
 		explain: `explain query plan `,
 		oneOf: func(column string, values any) (string, any) {
 			list, _ := json.Marshal(values) // strings and numbers always can be

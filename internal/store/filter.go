@@ -191,6 +191,7 @@ func (l *list) showing(state, full string) {
 const (
 	always  = "1 = 1"
 	repeats = `v.repeat_mode in ('Period', 'NextRebootOnly', 'EveryReboot')`
+	rare    = `t.state in ('Timeout', 'Error', 'Invalid', 'Aborted', 'Cancelled', 'Terminated')` // what the index tasks_rare is of
 )
 
 // taskStatus is the condition that a task shows a status of the older vocabulary (rules LG-1, LG-2), or
@@ -264,6 +265,9 @@ func (f ResultFilter) tasks(l *list) {
 	}
 	if f.State != "" {
 		l.add(t, "t.state = ?", f.State)
+	}
+	if merged[orderly.State(f.State)] && l.first() != t {
+		l.add(t, rare)
 	}
 	l.showing(state, full)
 }

@@ -15,6 +15,7 @@ type list struct {
 	steps   []step
 	seq     string // column of the first step that has the number of the invocation
 	ordinal string // t.ordinal, or "" when invocations are listed
+	at      string // what a task is fetched by; "" for its key
 	args    []any
 	settled bool // what is in it stays in it, and only new invocations come; see marks
 }
@@ -80,7 +81,7 @@ const onward = 1000
 // whole is an ordinal after all of an invocation.
 const whole = math.MaxInt32
 
-// walk writes the query for the places in a span, in order; the columns are seq and ordinal.
+// walk writes the query for the places in a span, in order; the columns are seq, ordinal and, when l says, at.
 func (l *list) walk(d *dialect, s span) (q string, args []any) {
 	need := s.limit
 	if s.skip > 0 {
@@ -119,7 +120,11 @@ func (l *list) within(s span) list {
 // limited selects the first places. Here a limit that is known before the arguments are keeps a
 // database from planning for many.
 func (l *list) limited(d *dialect, need int) string {
-	return "select seq, ordinal from (" + l.rows(d, need) + l.order() + fmt.Sprintf(" limit %d) w", need)
+	at := ""
+	if l.at != "" {
+		at = ", at"
+	}
+	return "select seq, ordinal" + at + " from (" + l.rows(d, need) + l.order() + fmt.Sprintf(" limit %d) w", need)
 }
 
 // forked is walk from a place deep inside an invocation.
@@ -176,7 +181,11 @@ func (l *list) rows(d *dialect, need int) string {
 		}
 		from += ") " + s.alias()
 	}
-	return "select " + l.seq + " as seq, " + ordinal + " as ordinal from " + from + " where " + strings.Join(conds, " and ")
+	columns := l.seq + " as seq, " + ordinal + " as ordinal"
+	if l.at != "" {
+		columns += ", " + l.at + " as at"
+	}
+	return "select " + columns + " from " + from + " where " + strings.Join(conds, " and ")
 }
 
 // tally counts the rows in a span, of which skip is not looked at.

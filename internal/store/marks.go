@@ -15,7 +15,7 @@ import (
 // as long as the list is settled up to its newest mark: newer rows are counted each time, and lists
 // shorter than a thousand rows have no marks at all.
 //
-// A list whose rows come and go by their statuses is marked anew after a second, or ten times the
+// A list whose rows come and go by their statuses is marked anew after a second, or twenty times the
 // time that it took; any other after a minute, for invocations that were removed meanwhile. Run does
 // so ahead of time for lists that somebody is reading, so that nobody waits for it, in small pieces with
 // rests between them: whoever reads meanwhile has the processors, and longer pieces cost him three times the p99.
@@ -65,7 +65,7 @@ type known struct {
 	stride int
 	count  int           // how many rows they have, at most maxCount
 	at     time.Time     // zero for never
-	took   time.Duration // to find out
+	took   time.Duration // to find out, without rests
 }
 
 // find returns what is known of a list; nil when it has no marks.
@@ -116,14 +116,18 @@ func (m *marked) life(k known) time.Duration {
 	if m.list.settled {
 		return longLife
 	}
-	return max(shortLife, 10*k.took)
+	return max(shortLife, 20*k.took)
 }
 
-// look returns what is known, and whether it is older than a part of its life.
-func (m *marked) look(part time.Duration) (k known, old bool) {
+// look returns what is known, and whether it is too old: older than most of its life for who looks ahead of time.
+func (m *marked) look(ahead bool) (k known, old bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.known, m.known.at.IsZero() || time.Since(m.known.at) > m.life(m.known)/part
+	life := m.life(m.known)
+	if ahead {
+		life -= life / 4
+	}
+	return m.known, m.known.at.IsZero() || time.Since(m.known.at) > life
 }
 
 // used reports whether the list was read since this was asked last, and notes that it is or not.
@@ -164,20 +168,20 @@ func (db *DB) survey(ctx context.Context, l list) (s survey, err error) {
 }
 
 // know returns what is known of a list, finding out anew what is too old. Only one caller does so at a time.
-// Whoever asks ahead of time does so after half of its life, and takes the time that it takes.
+// Who asks ahead of time takes his time.
 func (db *DB) know(ctx context.Context, m *marked, ahead bool) (known, error) {
-	part, rest := time.Duration(1), time.Duration(0)
-	if ahead {
-		part, rest = 2, rests
-	}
-	k, old := m.look(part)
+	k, old := m.look(ahead)
 	if !old {
 		return k, nil
 	}
 	m.walking.Lock()
 	defer m.walking.Unlock()
-	if k, old = m.look(part); !old { // somebody else did
+	if k, old = m.look(ahead); !old { // somebody else did
 		return k, nil
+	}
+	rest := 0
+	if ahead {
+		rest = rests
 	}
 	k, err := db.mark(ctx, m.list, rest)
 	if err != nil {
@@ -200,7 +204,7 @@ func (db *DB) remark(ctx context.Context) {
 				_, err := db.know(ctx, m, true) // readers will see why it failed
 				return err
 			})
-		} else if k, _ := m.look(1); !k.at.IsZero() && time.Since(k.at) > 2*longLife {
+		} else if k, _ := m.look(true); !k.at.IsZero() && time.Since(k.at) > 2*longLife {
 			db.marks.drop(key)
 		}
 	}
@@ -208,8 +212,7 @@ func (db *DB) remark(ctx context.Context) {
 }
 
 // mark walks along a list and finds its marks, resting after each piece so many times as long as it took.
-func (db *DB) mark(ctx context.Context, l list, rest time.Duration) (k known, err error) {
-	begin := time.Now()
+func (db *DB) mark(ctx context.Context, l list, rest int) (k known, err error) {
 	top, err := db.settledUpTo(ctx)
 	if err != nil {
 		return k, err
@@ -223,6 +226,7 @@ func (db *DB) mark(ctx context.Context, l list, rest time.Duration) (k known, er
 			return k, err
 		}
 		took := time.Since(before)
+		k.took += took
 		if k.count == 0 && g == striding && took > db.marks.patience {
 			g = stepping
 			continue
@@ -232,7 +236,7 @@ func (db *DB) mark(ctx context.Context, l list, rest time.Duration) (k known, er
 		}
 		k.rungs, k.count = append(k.rungs, rungs...), k.count+len(rungs)*g.stride
 		more = len(rungs) == g.piece/g.stride
-		if err := pause(ctx, rest*took); err != nil {
+		if err := pause(ctx, time.Duration(rest)*took); err != nil {
 			return k, err
 		}
 	}
@@ -243,7 +247,7 @@ func (db *DB) mark(ctx context.Context, l list, rest time.Duration) (k known, er
 		}
 		k.count += tail
 	}
-	k.stride, k.at, k.took = g.stride, time.Now(), time.Since(begin)
+	k.stride, k.at = g.stride, time.Now()
 	return k, nil
 }
 

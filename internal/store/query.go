@@ -98,7 +98,7 @@ type ResultFilter struct {
 // A Result is a task with the invocation that it belongs to.
 type Result struct {
 	orderly.Task
-	Of orderly.Invocation
+	Of orderly.Invocation // without its counts
 }
 
 // Results lists tasks with their outputs, those of newer invocations first and those of one in the
@@ -109,10 +109,14 @@ func (db *DB) Results(ctx context.Context, f ResultFilter, p Page) ([]Result, in
 	if err != nil {
 		return nil, 0, err
 	}
+	found := `t.invocation = w.seq and t.ordinal = w.ordinal`
+	if db.dialect.rowid {
+		l.at, found = "t.rowid", `t.rowid = w.at`
+	}
 	q, args := l.walk(&db.dialect, s.page(p))
 	for try := 1; ; try++ {
 		rows, err := db.lists.QueryContext(ctx, `select `+taskColumns+`, t.output from (`+q+`) w cross join tasks t
-			where t.invocation = w.seq and t.ordinal = w.ordinal order by t.invocation desc, t.ordinal`, args...)
+			where `+found+` order by t.invocation desc, t.ordinal`, args...)
 		tasks, err := collect(rows, err, scanTask)
 		if err != nil {
 			return nil, 0, err
@@ -133,7 +137,7 @@ func (db *DB) withInvocations(ctx context.Context, tasks []orderly.Task) ([]Resu
 	var w where
 	w.add("v.building = 0")
 	among(&w, "v.seq", invocationsOf(tasks))
-	rows, err := db.lists.QueryContext(ctx, `select `+invocationColumns+`, `+counterColumns+` from `+invocationRows+w.String(), w.args...)
+	rows, err := db.lists.QueryContext(ctx, `select `+invocationColumns+`, 0, 0, 0, 0, 0, 0, 0, 0, 0 from invocations v`+w.String(), w.args...)
 	of, err := collect(rows, err, func(r *sql.Rows) (orderly.Invocation, error) { return scanInvocation(r) })
 	if err != nil {
 		return nil, err
