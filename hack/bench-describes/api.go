@@ -90,6 +90,7 @@ func (b *bench) throughAPI(ctx context.Context, backend string, small, large *pl
 		for range rounds * b.Runs {
 			for _, way := range ways {
 				for _, r := range readers {
+					b.chiller.chill()
 					if err := r.read(ctx, way, rnd); err != nil {
 						return err
 					}

@@ -129,6 +129,7 @@ func (b *bench) race(ctx context.Context, c *contest, round int) error {
 	for i := range b.Runs + warmup {
 		for _, way := range ways {
 			for _, s := range []*subject{c.small, c.large} {
+				b.chiller.chill()
 				took, err := s.read(ctx, s.pick(way, rnd))
 				if err != nil {
 					return err

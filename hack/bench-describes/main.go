@@ -31,6 +31,7 @@ type settings struct {
 	Tasks   int      `json:"tasksOfEach"`
 	Waiting int      `json:"scheduledTasks"`
 	Runs    int      `json:"runs"`
+	Warm    bool     `json:"warm"`
 	Only    []string `json:"only"`
 	match   string
 	filled  []string // small and large database, when they are there already
@@ -67,6 +68,9 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("build hack/load: %w\n%s", err, out)
 	}
 	b := &bench{settings: s, Started: time.Now().UTC()}
+	if !s.Warm {
+		b.chiller = newChiller()
+	}
 	err = b.measure(ctx)
 	return errors.Join(err, b.save())
 }
@@ -80,6 +84,7 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.Waiting, "waiting", 2_000_000, "tasks that wait for their next time while deadlines are looked for")
 	f.IntVar(&s.Runs, "runs", 200, "how often each page is read in each of three rounds")
 	only := f.String("only", strings.Join(parts, ","), "on what to measure, and what")
+	f.BoolVar(&s.Warm, "warm", false, "leave the processors' caches as they are between two pages")
 	f.StringVar(&s.match, "match", "", "only filters whose names contain this `text`")
 	filled := f.String("filled", "", "`databases` of hack/load to use, the small one, a comma, and the large one; they stay")
 	f.StringVar(&s.out, "out", "bench/describes.json", "`file` to write the figures to")

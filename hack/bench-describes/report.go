@@ -14,6 +14,7 @@ import (
 // A bench is one run.
 type bench struct {
 	settings
+	chiller *chiller
 	Started time.Time
 	Figures []figure
 	Sweeps  []sweep
