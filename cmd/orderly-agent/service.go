@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -58,16 +59,21 @@ var kinds = []kind{
 	},
 }
 
-// signs are what shows that a manager runs the machine, or would run one made from a staged root.
-var signs = map[string]string{"systemd": "/run/systemd/system", "openrc": "/sbin/openrc-run", "sysv": "/etc/init.d"}
+// signs are what shows that a manager runs the machine, and traces that it would run one made from an image, in
+// which nothing runs: Debian's with systemd have scripts in /etc/init.d too.
+var (
+	signs  = map[string][]string{"systemd": {"/run/systemd/system"}, "openrc": {"/sbin/openrc-run"}, "sysv": {"/etc/init.d"}}
+	traces = map[string][]string{"systemd": {"/lib/systemd/systemd", "/usr/lib/systemd/systemd"}, "openrc": signs["openrc"], "sysv": signs["sysv"]}
+)
 
 // kindOf is the named manager, or with "" the one that is there.
 func kindOf(name, root string) (kind, error) {
+	looks := signs
+	if root != "" {
+		looks = traces
+	}
 	for _, k := range kinds {
-		if name == k.name {
-			return k, nil
-		}
-		if _, err := os.Stat(filepath.Join(root, signs[k.name])); name == "" && err == nil {
+		if name == k.name || name == "" && slices.ContainsFunc(looks[k.name], func(path string) bool { return exists(filepath.Join(root, path)) }) {
 			return k, nil
 		}
 	}
@@ -75,6 +81,11 @@ func kindOf(name, root string) (kind, error) {
 		return kind{}, usageError("no service manager is found here: name one with --init systemd, openrc or sysv")
 	}
 	return kind{}, usageError(fmt.Sprintf("--init is systemd, openrc or sysv, not %q", name))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // A service is the agent as one.

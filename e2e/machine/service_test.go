@@ -89,6 +89,23 @@ func (m *machine) gone() {
 	}
 }
 
+// A machine made from an image has the service's file, and nothing runs before it is registered.
+func TestInstallInAnImage(t *testing.T) {
+	m := open(t)
+	m.bring()
+	m.do(brought, "install", "--root", "/")
+	m.do("systemctl", "reboot")
+	m.down()
+	m.boot()
+	m.status(installed, 3, "not registered")
+	got := m.properties("LoadState", "UnitFileState", "ActiveState")
+	if diff := cmp.Diff(map[string]string{"LoadState": "loaded", "UnitFileState": "disabled", "ActiveState": "inactive"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	m.install()
+	m.status(installed, 0, "systemd: active")
+}
+
 // A second install replaces the program by the newer one, and the agent that runs by one of it.
 func TestInstallOverAnOlderOne(t *testing.T) {
 	m := open(t)
