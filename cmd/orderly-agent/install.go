@@ -122,9 +122,9 @@ func uninstall(ctx context.Context, args []string) error {
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	var err error
-	if i.service.kind, err = kindOf(i.init, i.service.root); err != nil {
-		return err
+	var installed bool
+	if i.service.kind, installed = installedKind(i.init, i.service.root); !installed {
+		return errors.New("it is not installed")
 	}
 	if err := i.service.uninstall(ctx); err != nil {
 		return err

@@ -88,6 +88,22 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// installedKind is the manager whose file install has left, the named one with a name. Two have it in the same
+// place: the first line tells them apart.
+func installedKind(name, root string) (kind, bool) {
+	for _, k := range kinds {
+		text, err := os.ReadFile(filepath.Join(root, k.path))
+		if err != nil || name != "" && name != k.name {
+			continue
+		}
+		first, _, _ := strings.Cut(k.text, "\n")
+		if line, _, _ := strings.Cut(string(text), "\n"); line == first {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
+
 // A service is the agent as one.
 type service struct {
 	kind    kind
@@ -142,9 +158,6 @@ func (s *service) install(ctx context.Context) error {
 
 // uninstall undoes install, but for the program.
 func (s *service) uninstall(ctx context.Context) error {
-	if _, err := os.Stat(s.file()); err != nil {
-		return fmt.Errorf("it is not installed: %w", err)
-	}
 	if err := s.do(ctx, s.kind.disable); err != nil {
 		return err
 	}
@@ -169,9 +182,6 @@ func (s *service) do(ctx context.Context, commands [][]string) error {
 
 // state is how the service is, in a line.
 func (s *service) state(ctx context.Context) string {
-	if _, err := os.Stat(s.file()); err != nil {
-		return "not installed"
-	}
 	if s.root != "" {
 		return s.kind.name + ": installed"
 	}

@@ -48,11 +48,9 @@ func status(ctx context.Context, args []string) error {
 }
 
 func serviceState(ctx context.Context, i *installation) string {
-	for _, k := range kinds {
+	if k, ok := installedKind(i.init, i.service.root); ok {
 		i.service.kind = k
-		if _, err := os.Stat(i.service.file()); err == nil && (i.init == "" || i.init == k.name) {
-			return i.service.state(ctx)
-		}
+		return i.service.state(ctx)
 	}
 	return "not installed"
 }
