@@ -3,10 +3,13 @@
 package machine_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/orderly-run/orderly/e2e/stage"
@@ -80,6 +83,38 @@ func (m *machine) awaitConnected() {
 		}
 		return err
 	})
+}
+
+// agent is the process that is the agent, or was.
+func (m *machine) agent() string {
+	m.Helper()
+	text, err := os.ReadFile(m.path(filepath.Join(dataDir, "status.json")))
+	var status struct{ PID int }
+	if err == nil {
+		err = json.Unmarshal(text, &status)
+	}
+	if err != nil {
+		m.Fatal(err)
+	}
+	return strconv.Itoa(status.PID)
+}
+
+// awaitOther waits until another process is the agent, and connected.
+func (m *machine) awaitOther(before string) {
+	m.Helper()
+	stage.Await(m, stage.Patience, "another agent runs", func() error {
+		if pid := m.agent(); pid == before {
+			return fmt.Errorf("process %s", pid)
+		}
+		return nil
+	})
+	m.awaitConnected()
+}
+
+// crash kills the agent as kill -9 does.
+func (m *machine) crash() {
+	m.Helper()
+	m.do("kill", "-KILL", m.agent())
 }
 
 // deregister takes the machine out of the fleet, and waits until its service has ended.

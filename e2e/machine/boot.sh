@@ -1,6 +1,6 @@
 # Becomes process 1 of the machine that hold.sh holds: it is that already to its own namespace of processes.
-# boot DIR GROUP
-dir=$1 group=$2
+# boot DIR GROUP INIT
+dir=$1 group=$2 init=$3
 read -r pid _ </proc/self/stat
 echo 0 >"$dir/$group/cgroup.procs"
 echo "up $pid"
@@ -25,6 +25,5 @@ exec unshare --cgroup --uts --ipc sh -eu -c '
 	ln -s pts/ptmx dev/ptmx
 	pivot_root . run/old
 	umount -l run/old
-	exec env -i container=orderly PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-		/lib/systemd/systemd --system --unit=multi-user.target --log-target=journal --show-status=false
-' boot "$dir" </dev/null >/dev/null 2>&1
+	exec env -i container=orderly PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $2
+' boot "$dir" "$init" </dev/null >/dev/null 2>&1

@@ -118,12 +118,6 @@ func TestWhatACommandLeavesBehindLivesOn(t *testing.T) {
 	m.awaitSleepers(4)
 }
 
-// crash kills the agent as kill -9 does.
-func (m *machine) crash() {
-	m.Helper()
-	m.do("kill", "-KILL", m.property("MainPID"))
-}
-
 // awaitRestart waits until systemd has started the agent again by itself, and the server has welcomed that.
 func (m *machine) awaitRestart() {
 	m.Helper()
@@ -244,32 +238,11 @@ func TestCommandThatRestartsItsAgent(t *testing.T) {
 	m := open(t)
 	m.install()
 	m.bring()
-	starts := 0
-	for _, mode := range []string{"Process", "ProcessTree"} {
-		for _, how := range []string{"systemctl restart orderly-agent", brought + " install >/dev/null", "exec " + brought + " install"} {
-			before := m.property("MainPID")
-			c := m.begin(client.RunCommandRequest{CommandContent: "echo start >>" + log + "; echo ready; " + how + "; sleep 1000", TerminationMode: mode, Timeout: 600})
-			starts++
-			c.restarted(starts)
-			m.awaitOther(before)
-		}
-	}
-	before := m.property("MainPID")
+	m.restartsItself([]string{"systemctl restart orderly-agent", brought + " install", "exec " + brought + " install"})
+	before := m.agent()
 	later := m.begin(client.RunCommandRequest{CommandContent: "systemd-run --quiet --collect --on-active=5s " + brought + " install"})
 	if r := later.end(); r.InvocationStatus != "Success" {
 		t.Errorf("it is %+v, want Success", r)
 	}
 	m.awaitOther(before)
-}
-
-// awaitOther waits until another process is the agent, and connected.
-func (m *machine) awaitOther(before string) {
-	m.Helper()
-	stage.Await(m, stage.Patience, "another agent runs", func() error {
-		if pid := m.property("MainPID"); pid == before || pid == "0" {
-			return fmt.Errorf("process %s", pid)
-		}
-		return nil
-	})
-	m.awaitConnected()
 }

@@ -1,5 +1,6 @@
 // Package machine tells stories of whole machines on which systemd is process 1: the agent is installed there as
-// docs/agent.md says, and lives through crashes, restarts, upgrades and boots. It holds tests only.
+// docs/agent.md says, and lives through crashes, restarts, upgrades and boots; and the same where there is another
+// init. It holds tests only.
 //
 // Such a machine is namespaces: processes, mounts, control groups, host name. Its file system is that of the machine
 // which the tests run on, below a layer in memory that takes what is written, without what boots there: of the

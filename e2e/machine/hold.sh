@@ -1,4 +1,5 @@
-# Holds a machine for as long as standard input is open, and boots it at each line that is read there.
+# Holds a machine for as long as standard input is open, and boots it at each line that is read there:
+# the line is the command that becomes process 1.
 # hold DIR BOOT: DIR is an empty folder of ours, BOOT the script that boots. It runs in a mount namespace of its own.
 # Says "ready", at each boot "up PID" with the number of process 1 as it is here, and "down" when that has ended.
 set -eu
@@ -31,10 +32,11 @@ cp machine-id root/etc/machine-id
 echo orderly-machine >root/etc/hostname
 echo ready
 
-while read -r _; do
+while read -r init; do
 	cat /proc/sys/kernel/random/uuid >boot-id
 	{
-		unshare --mount --pid --fork --kill-child=KILL sh -eu "$boot" "$dir" "$group" 3<&- || true
+		trap - TERM HUP PIPE
+		unshare --mount --pid --fork --kill-child=KILL sh -eu "$boot" "$dir" "$group" "$init" || true
 		echo down
 	} </dev/null &
 done

@@ -40,9 +40,25 @@ var (
 	bootScript string
 )
 
-// A machine has systemd as process 1.
+// An initSystem is what boots a machine.
+type initSystem struct {
+	command string            // becomes process 1; its first word is a program
+	files   map[string]string // that it needs, but for those of packages; all may be executed
+	up      []string          // a command that succeeds when the machine is up
+	log     []string          // one that prints what happened
+	joins   bool              // whoever enters must join the machine's control group himself
+}
+
+var systemd = initSystem{
+	command: "/lib/systemd/systemd --system --unit=multi-user.target --log-target=journal --show-status=false",
+	up:      []string{"systemctl", "is-system-running"},
+	log:     []string{"journalctl", "--no-pager", "--lines=300", "--output=short-monotonic"},
+}
+
+// A machine has an init system as process 1.
 type machine struct {
 	*testing.T
+	init   initSystem
 	server *stage.Server
 	orders io.WriteCloser // to hold.sh, which holds it
 	said   chan string    // by that; closed with its end
@@ -51,11 +67,16 @@ type machine struct {
 	id     string         // of the instance, once it is registered
 }
 
-// open makes a machine, boots it, and puts a server beside it.
+// open makes a machine with systemd, boots it, and puts a server beside it.
 func open(t *testing.T) *machine {
 	t.Helper()
+	return openWith(t, systemd)
+}
+
+func openWith(t *testing.T, init initSystem) *machine {
+	t.Helper()
 	t.Parallel()
-	m := &machine{T: t}
+	m := &machine{T: t, init: init}
 	err := m.hold()
 	if err == nil {
 		err = m.tryBoot()
@@ -76,14 +97,16 @@ func (m *machine) hold() error {
 	if os.Geteuid() != 0 {
 		return errors.New("only root can make a machine")
 	}
-	if _, err := os.Stat("/lib/systemd/systemd"); err != nil {
-		return fmt.Errorf("systemd is not installed: %w", err)
+	program, _, _ := strings.Cut(m.init.command, " ")
+	if _, err := os.Stat(program); err != nil {
+		return err
 	}
 	boot := filepath.Join(m.TempDir(), "boot.sh")
 	if err := os.WriteFile(boot, []byte(bootScript), 0o600); err != nil {
 		return err
 	}
-	cmd := exec.Command("unshare", "--mount", "sh", "-c", holdScript, "hold", m.TempDir(), boot)
+	dir := m.TempDir()
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", holdScript, "hold", dir, boot)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C must not reach it before it has cleaned up
 	m.errors = new(bytes.Buffer)
@@ -107,8 +130,16 @@ func (m *machine) hold() error {
 		}
 	}()
 	m.Cleanup(func() { m.release(cmd) })
-	_, err = m.hear("ready")
-	return err
+	if _, err := m.hear("ready"); err != nil {
+		return err
+	}
+	for name, text := range m.init.files {
+		path := filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "root", dir, "root", name)
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hear waits for the next line of the script, which begins with a word, and returns the rest of it.
@@ -127,8 +158,8 @@ func (m *machine) hear(word string) (string, error) {
 // release ends the machine, and shows the journal of a test that failed.
 func (m *machine) release(cmd *exec.Cmd) {
 	if m.Failed() && m.pid != 0 {
-		text, err := m.enter("journalctl", "--no-pager", "--lines=300", "--output=short-monotonic")
-		m.Logf("the machine's journal: %v\n%s", err, text)
+		text, err := m.enter(m.init.log...)
+		m.Logf("the machine's log: %v\n%s", err, text)
 	}
 	_ = m.orders.Close() // there may be nobody to hear of it
 	for range m.said {
@@ -147,7 +178,7 @@ func (m *machine) boot() {
 }
 
 func (m *machine) tryBoot() error {
-	if _, err := io.WriteString(m.orders, "boot\n"); err != nil {
+	if _, err := io.WriteString(m.orders, m.init.command+"\n"); err != nil {
 		return err
 	}
 	text, err := m.hear("up ")
@@ -158,11 +189,11 @@ func (m *machine) tryBoot() error {
 		return err
 	}
 	stage.Await(m, stage.Patience, "the machine is up", func() error {
-		state, err := m.enter("systemctl", "is-system-running")
-		if state != "running\n" {
-			return fmt.Errorf("it is %q: %w", state, err)
+		out, err := m.enter(m.init.up...)
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
 		}
-		return nil
+		return err
 	})
 	return nil
 }
@@ -189,6 +220,9 @@ func (m *machine) enter(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), stage.Patience) // the test's may be over
 	defer cancel()
 	in := []string{"--target", strconv.Itoa(m.pid), "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--"}
+	if m.init.joins {
+		in = append(in, "sh", "-c", `echo 0 >/sys/fs/cgroup/cgroup.procs && exec "$@"`, "enter")
+	}
 	cmd := exec.CommandContext(ctx, "nsenter", append(in, args...)...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=/root", "TERM=dumb"}
 	cmd.WaitDelay = time.Second // what nsenter has started may live on, until the machine ends
