@@ -31,6 +31,8 @@ var (
 	sysvScript string
 	//go:embed service/orderly-agent.openrc
 	openrcScript string
+	//go:embed service/supervise.sh
+	superviseScript string // a part of both scripts
 )
 
 const initScript = "/etc/init.d/orderly-agent"
@@ -117,10 +119,10 @@ func (s *service) file() string { return filepath.Join(s.root, s.kind.path) }
 // text is the service's file.
 func (s *service) text() string {
 	line := append([]string{s.program}, s.args...)
+	text := strings.Replace(s.kind.text, "@SUPERVISE@\n", superviseScript, 1)
 	return strings.NewReplacer(
 		"@COMMAND@", joined(line, unitWord), "@PROGRAM@", shellWord(s.program), "@ARGUMENTS@", joined(s.args, shellWord),
-		"@QUOTED@", shellWord(joined(s.args, shellWord)), // OpenRC reads it as a shell does, once more
-	).Replace(s.kind.text)
+	).Replace(text)
 }
 
 func joined(words []string, quote func(string) string) string {
@@ -185,8 +187,9 @@ func (s *service) state(ctx context.Context) string {
 	if s.root != "" {
 		return s.kind.name + ": installed"
 	}
-	out, err := exec.CommandContext(ctx, s.kind.state[0], s.kind.state[1:]...).Output() // it tells by its exit code too
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	// It tells by its exit code too, and OpenRC on stderr what is not good.
+	out, err := exec.CommandContext(ctx, s.kind.state[0], s.kind.state[1:]...).CombinedOutput()
+	line, _, _ := strings.Cut(strings.Trim(string(out), " *\n"), "\n")
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		line = err.Error()
 	}

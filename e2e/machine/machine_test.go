@@ -42,11 +42,12 @@ var (
 
 // An initSystem is what boots a machine.
 type initSystem struct {
-	command string            // becomes process 1; its first word is a program
-	files   map[string]string // that it needs, but for those of packages; all may be executed
-	up      []string          // a command that succeeds when the machine is up
-	log     []string          // one that prints what happened
-	joins   bool              // whoever enters must join the machine's control group himself
+	command  string            // becomes process 1; its first word is a program
+	files    map[string]string // that it needs beside the machine's and those of packages; all may be executed
+	packages string            // archives of Debian that are unpacked on the machine, as a pattern of their paths
+	up       []string          // a command that succeeds when the machine is up
+	log      []string          // one that prints what happened
+	joins    bool              // whoever enters must join the machine's control group himself
 }
 
 var systemd = initSystem{
@@ -133,13 +134,25 @@ func (m *machine) hold() error {
 	if _, err := m.hear("ready"); err != nil {
 		return err
 	}
-	for name, text := range m.init.files {
-		path := filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "root", dir, "root", name)
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			return err
+	return m.furnish(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "root", dir, "root"))
+}
+
+// furnish gives the machine, whose file system is in a folder, what its init system needs.
+func (m *machine) furnish(root string) error {
+	packages, err := filepath.Glob(m.init.packages)
+	if err == nil && len(packages) == 0 && m.init.packages != "" {
+		err = fmt.Errorf("there is no %s", m.init.packages)
+	}
+	for _, path := range packages {
+		const unpack = `dpkg-deb --fsys-tarfile "$1" | tar --extract --keep-directory-symlink --directory "$2"`
+		if out, failed := exec.Command("sh", "-c", unpack, "unpack", path, root).CombinedOutput(); failed != nil {
+			err = errors.Join(err, fmt.Errorf("unpack %s: %w: %s", path, failed, out))
 		}
 	}
-	return nil
+	for name, text := range m.init.files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(root, name), []byte(text), 0o755))
+	}
+	return err
 }
 
 // hear waits for the next line of the script, which begins with a word, and returns the rest of it.

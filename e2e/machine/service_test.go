@@ -157,13 +157,25 @@ func TestStatusOfADeadAgent(t *testing.T) {
 func TestDeregisteredMachine(t *testing.T) {
 	m := open(t)
 	m.install()
-	m.deregister()
+	m.failForGood()
 	m.status(installed, 1, "systemd: failed", "does not run; was deregistered")
 	m.do(installed, "uninstall")
 	m.gone()
 	m.install("--force")
 	m.status(installed, 0, "systemd: active")
-	m.deregister()
+	m.failForGood()
 	m.install("--force")
 	m.status(installed, 0, "systemd: active")
+}
+
+// failForGood takes the machine out of the fleet, and waits until systemd has given its agent up.
+func (m *machine) failForGood() {
+	m.Helper()
+	m.deregister()
+	stage.Await(m, stage.Patience, "the service has failed", func() error {
+		if p := m.properties("ActiveState", "ExecMainStatus"); p["ActiveState"] != "failed" || p["ExecMainStatus"] != "3" {
+			return fmt.Errorf("%v", p)
+		}
+		return nil
+	})
 }

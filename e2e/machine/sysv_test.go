@@ -3,16 +3,18 @@
 package machine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/orderly-run/orderly/e2e/stage"
 	"github.com/orderly-run/orderly/internal/client"
 )
 
 // sysv boots as System V's init does: the scripts of a runlevel are run in the order of their links, which the
 // real update-rc.d makes. Process 1 is busybox's init, of which no more is needed.
 var sysv = initSystem{
-	command: "/usr/bin/busybox init",
+	command: "/bin/busybox init",
 	files: map[string]string{
 		"/etc/inittab":     "::sysinit:/etc/rc.sysinit\n::shutdown:/etc/rc.shutdown\n",
 		"/etc/rc.sysinit":  "#!/bin/sh\nfor script in /etc/rc2.d/S*; do [ ! -e \"$script\" ] || \"$script\" start; done\n: >/run/up\n",
@@ -38,6 +40,9 @@ func TestLifeUnderSysV(t *testing.T) {
 	m.status(installed, 1, "sysv: orderly-agent is not running", "does not run; was ended")
 	m.do(script, "start")
 	m.awaitConnected()
+	m.endForGood()
+	m.status(installed, 1, "sysv: orderly-agent is not running", "does not run; was deregistered")
+	m.install("--force")
 	m.do(installed, "uninstall")
 	m.status(installed, 1, "not installed", "does not run; was ended")
 	if left := m.do("sh", "-c", "ls /etc/init.d /etc/rc?.d | grep orderly-agent || :"); left != "" {
@@ -46,6 +51,18 @@ func TestLifeUnderSysV(t *testing.T) {
 	if left := m.processes("orderly-agent"); len(left) > 0 {
 		t.Errorf("processes are left: %q", left)
 	}
+}
+
+// endForGood takes the machine out of the fleet, and waits until nothing starts its agent again.
+func (m *machine) endForGood() {
+	m.Helper()
+	m.deregister()
+	stage.Await(m, stage.Patience, "nothing keeps the agent alive", func() error {
+		if left := m.processes("orderly-agent"); len(left) > 0 {
+			return fmt.Errorf("%q", left)
+		}
+		return nil
+	})
 }
 
 // life is what every service manager must see an agent through: crashes, restarts by what it runs, boots.
