@@ -102,13 +102,19 @@ func (m *machine) agent() string {
 // awaitOther waits until another process is the agent, and connected.
 func (m *machine) awaitOther(before string) {
 	m.Helper()
+	m.awaitNew(before)
+	m.awaitConnected()
+}
+
+// awaitNew waits until another process is the agent.
+func (m *machine) awaitNew(before string) {
+	m.Helper()
 	stage.Await(m, stage.Patience, "another agent runs", func() error {
 		if pid := m.agent(); pid == before {
 			return fmt.Errorf("process %s", pid)
 		}
 		return nil
 	})
-	m.awaitConnected()
 }
 
 // crash kills the agent as kill -9 does.

@@ -220,7 +220,9 @@ func TestRestartKeepsResults(t *testing.T) {
 		}
 		return nil
 	})
+	before := m.agent()
 	m.do("systemctl", "restart", "orderly-agent")
+	m.awaitNew(before)
 	m.crash()
 	m.do(brought, "install")
 	m.server.Start()
@@ -240,7 +242,7 @@ func TestCommandThatRestartsItsAgent(t *testing.T) {
 	m.bring()
 	m.restartsItself([]string{"systemctl restart orderly-agent", brought + " install", "exec " + brought + " install"})
 	before := m.agent()
-	later := m.begin(client.RunCommandRequest{CommandContent: "systemd-run --quiet --collect --on-active=5s " + brought + " install"})
+	later := m.begin(client.RunCommandRequest{CommandContent: "systemd-run --quiet --collect --on-active=5s --timer-property=AccuracySec=1s " + brought + " install"})
 	if r := later.end(); r.InvocationStatus != "Success" {
 		t.Errorf("it is %+v, want Success", r)
 	}
