@@ -35,7 +35,7 @@ type DB struct {
 	writes  *sql.DB // the same as reads on PostgreSQL
 	lists   *sql.DB // the same as reads on SQLite; plans do not depend on arguments there
 	turns   turnstile
-	offset  atomic.Int64
+	clock   clock
 	broken  atomic.Int64 // Unix ms of the last failed write, 0 for none
 	silence atomic.Int64 // ns that PostgreSQL may be silent, 0 for any
 	seqMu   sync.Mutex
@@ -128,7 +128,7 @@ func (db *DB) Run(ctx context.Context) error {
 
 // Now is the time on the store's clock, which all deadlines and rows are on (rule CLK-1).
 func (db *DB) Now() time.Time {
-	return time.Now().Add(time.Duration(db.offset.Load())).Truncate(time.Millisecond).UTC()
+	return db.clock.at(time.Now()).Truncate(time.Millisecond).UTC()
 }
 
 // maxOffset is how far a server's clock may be from the store's (rule CLK-1).
@@ -136,7 +136,7 @@ const maxOffset = 5 * time.Second
 
 // Ready reports why the database cannot be used now.
 func (db *DB) Ready(ctx context.Context) error {
-	if off := time.Duration(db.offset.Load()).Abs(); off > maxOffset {
+	if off := time.Until(db.Now()).Abs(); off > maxOffset {
 		return fmt.Errorf("the clock is %v from the database's", off)
 	}
 	var one int
@@ -161,8 +161,7 @@ func (db *DB) measureClock(ctx context.Context) error {
 	if err := db.reads.QueryRowContext(ctx, db.dialect.now).Scan(&ms); err != nil {
 		return fmt.Errorf("measure the database's clock: %w", err)
 	}
-	middle := before.Add(time.Since(before) / 2)
-	db.offset.Store(int64(time.UnixMilli(ms).Sub(middle)))
+	db.clock.set(before.Add(time.Since(before)/2), time.UnixMilli(ms))
 	return nil
 }
 
