@@ -60,6 +60,9 @@ func (db *DB) KeysOf(ctx context.Context, account string) ([]AccessKey, error) {
 // DisableKeyOf disables a key of an account for good, with all sessions that began with it. ErrNotFound
 // when the account has no such key, ErrTaken when it has no other that is enabled.
 func (t *Tx) DisableKeyOf(account, id string) error {
+	if err := t.LockAccount(account); err != nil { // who disables another one at once counts after us
+		return err
+	}
 	var found, others int
 	err := t.row(`select count(*) from access_keys where account = $1 and id = $2`, account, id).Scan(&found)
 	if err == nil && found == 0 {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -44,6 +45,33 @@ func TestSessionEndsWithItsKey(t *testing.T) {
 		change(t, db, func(tx *store.Tx) error { return tx.DisableKey("b") }) // as orderly key disable does
 		if _, err := db.Session(t.Context(), "s-b"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("Session of a key that was disabled elsewhere = %v, want ErrNotFound", err)
+		}
+	})
+}
+
+// Two who each disable the other's key at once do not lock their account out.
+func TestLastKeyOfAnAccountStays(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		change(t, db, func(tx *store.Tx) error {
+			return errors.Join(tx.AddAccount("1"), tx.AddKey(store.AccessKey{ID: "a", Account: "1"}), tx.AddKey(store.AccessKey{ID: "b", Account: "1"}))
+		})
+		second := make(chan error, 1)
+		change(t, db, func(tx *store.Tx) error {
+			if err := tx.DisableKeyOf("1", "a"); err != nil {
+				return err
+			}
+			go func() {
+				second <- db.Write(context.Background(), store.Interactive, func(tx *store.Tx) error { return tx.DisableKeyOf("1", "b") })
+			}()
+			select { // it must not be over before this is
+			case err := <-second:
+				second <- err
+			case <-time.After(time.Second):
+			}
+			return nil
+		})
+		if err := <-second; !errors.Is(err, store.ErrTaken) {
+			t.Errorf("DisableKeyOf beside another = %v, want ErrTaken", err)
 		}
 	})
 }
