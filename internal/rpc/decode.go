@@ -14,6 +14,7 @@ import (
 type plan struct {
 	fields []field
 	lists  map[string]int // fields that are lists, by name: position in fields
+	names  map[string]bool
 }
 
 // A field is one parameter.
@@ -39,8 +40,11 @@ func planOf(t reflect.Type) *plan {
 	if t.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("rpc: request type %s is not a struct", t))
 	}
-	p := &plan{lists: map[string]int{}}
+	p := &plan{lists: map[string]int{}, names: map[string]bool{}}
 	p.add(t, nil)
+	for _, f := range p.fields {
+		p.names[f.name] = true
+	}
 	return p
 }
 
@@ -165,7 +169,7 @@ func (p *plan) decode(v reflect.Value, params map[string]string, form func(map[s
 		}
 	}
 	if form != nil {
-		if err := form(params); err != nil {
+		if err := form(p.known(params)); err != nil {
 			return err
 		}
 	}
@@ -180,6 +184,17 @@ func (p *plan) decode(v reflect.Value, params map[string]string, form func(map[s
 		}
 	}
 	return nil
+}
+
+// known are the parameters that p reads. What a caller makes up beside them is ignored, whatever it holds.
+func (p *plan) known(params map[string]string) map[string]string {
+	known := make(map[string]string, len(params))
+	for name, value := range params {
+		if parameter, _, _ := strings.Cut(name, "."); p.names[parameter] {
+			known[name] = value
+		}
+	}
+	return known
 }
 
 func (f *field) refuse(code, format string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/rpc"
@@ -61,7 +62,7 @@ func TestAParameterStandsInForAnother(t *testing.T) {
 // ERR-1: what is missing goes first, then what the dialect says of forms, then the form of each.
 func TestFormIsJudgedAfterWhatIsRequired(t *testing.T) {
 	cfg := choosy(func(p map[string]string) error {
-		switch p["Other"] {
+		switch p["Frequency"] {
 		case "told":
 			return told.Errorf("not like this")
 		case "fault":
@@ -74,16 +75,34 @@ func TestFormIsJudgedAfterWhatIsRequired(t *testing.T) {
 		p    values
 		code string
 	}{
-		{"missing before the dialect's check", values{"Other": "told", "Timeout": "x"}, "MissingParam.InstanceId"},
-		{"the dialect's check before each form", values{"InstanceId": "i", "Name": "n", "Other": "told", "Timeout": "x"}, "Told.Code"},
+		{"missing before the dialect's check", values{"Frequency": "told", "Timeout": "x"}, "MissingParam.InstanceId"},
+		{"the dialect's check before each form", values{"InstanceId": "i", "Name": "n", "Frequency": "told", "Timeout": "x"}, "Told.Code"},
 		{"each form", values{"InstanceId": "i", "Name": "n", "Timeout": "x"}, "InvalidParameter.Timeout"},
-		{"a fault of ours", values{"InstanceId": "i", "Name": "n", "Other": "fault"}, "InternalError.Dispatch"},
-		{"nothing wrong", values{"InstanceId": "i", "Name": "n", "Other": "x", "Timeout": "1"}, ""},
+		{"a fault of ours", values{"InstanceId": "i", "Name": "n", "Frequency": "fault"}, "InternalError.Dispatch"},
+		{"nothing wrong", values{"InstanceId": "i", "Name": "n", "Frequency": "x", "Timeout": "1"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if a := do(t, rpc.New(cfg), get("Choose", c.p)); a.Code != c.code {
 				t.Errorf("%d %s (%s), want %q", a.status, a.Code, a.Message, c.code)
 			}
 		})
+	}
+}
+
+// What no action reads is ignored, whatever it is called and holds: names that callers make up reach neither answers nor metrics.
+func TestUnknownParametersAreNotJudged(t *testing.T) {
+	cfg := choosy(func(p map[string]string) error { return rpc.CheckTexts(p, nil) })
+	var observed []string
+	cfg.Observe = func(_, code string, _ time.Duration) { observed = append(observed, code) }
+	for _, c := range []struct{ name, code string }{
+		{"Made-up", ""}, {"Made.1.Up", ""}, {"\xff", ""}, {"\xff.1", ""}, {"Name", "InvalidParameter.Name"}, {"Tag.1.\xff", "InvalidParameter.Tag"},
+	} {
+		p := values{"InstanceId": "i", "CommandId": "c", c.name: "\x00"}
+		if a := do(t, rpc.New(cfg), get("Choose", p)); a.Code != c.code {
+			t.Errorf("%q: %d %s (%s), want %q", c.name, a.status, a.Code, a.Message, c.code)
+		}
+	}
+	if len(observed) != 6 || observed[0] != "OK" {
+		t.Errorf("observed are %q", observed)
 	}
 }

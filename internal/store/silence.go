@@ -43,7 +43,7 @@ type listener struct {
 }
 
 func (l *listener) Read(p []byte) (int, error) {
-	if err := l.limit(l.Conn.SetReadDeadline); err != nil {
+	if err := l.limit(l.SetReadDeadline); err != nil {
 		return 0, err
 	}
 	n, err := l.Conn.Read(p)
@@ -51,7 +51,7 @@ func (l *listener) Read(p []byte) (int, error) {
 }
 
 func (l *listener) Write(p []byte) (int, error) {
-	if err := l.limit(l.Conn.SetWriteDeadline); err != nil {
+	if err := l.limit(l.SetWriteDeadline); err != nil {
 		return 0, err
 	}
 	n, err := l.Conn.Write(p)
