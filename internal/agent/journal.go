@@ -81,7 +81,7 @@ type Journal struct {
 	live        int64 // bytes that a compaction would keep, about
 	spool       int64 // bytes of reports
 	jobs        int64 // bytes of jobs and schedules
-	broken      error // set when the file's end is in an unknown state
+	broken      error // set while the file's end is in an unknown state
 	buf         []byte
 }
 

@@ -264,9 +264,10 @@ func (j *Journal) append(r record) error {
 
 // write writes r at the end of the file, or leaves the file as it was. It returns where r's body is.
 func (j *Journal) write(r record) (span, error) {
-	if j.broken != nil {
+	if j.broken != nil && j.file.Truncate(j.size) != nil {
 		return span{}, j.broken
 	}
+	j.broken = nil
 	frame, body, err := appendFrame(j.buf[:0], r)
 	if err != nil {
 		return span{}, err
