@@ -43,14 +43,27 @@ func (e *Engine) ModifyInvocation(ctx context.Context, c orderly.Caller, m Modif
 		x = &modifying{engine: e, change: newChange()}
 		return x.begin(tx, c, m)
 	})
-	if err != nil || again {
-		return id, err
+	if err == nil && again {
+		x, err = e.modified(ctx, c, m)
+	}
+	if err != nil {
+		return "", err
 	}
 	e.tell(x.change)
-	for ctx = context.WithoutCancel(ctx); err == nil && x.edited && x.next < x.v.Size; {
+	for ctx = context.WithoutCancel(ctx); err == nil && x.next < x.v.Size; {
 		err = x.step(ctx)
 	}
 	return id, err
+}
+
+// modified is a modification that was made before, with the agents that it has not come to still to be told. One
+// of an invocation that is gone is nothing.
+func (e *Engine) modified(ctx context.Context, c orderly.Caller, m Modification) (*modifying, error) {
+	v, err := e.db.Invocation(ctx, c, m.Region, m.InvokeID)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return &modifying{engine: e, change: newChange(), v: v}, err
 }
 
 // checkModification finds what is wrong with the form of a modification, and reads it.
@@ -80,8 +93,7 @@ type modifying struct {
 	engine *Engine
 	change *change
 	v      orderly.Invocation
-	edited bool // agents must hear of it
-	next   int  // the ordinal of the first task whose agent does not
+	next   int // the ordinal of the first task whose agent is still to hear of it
 }
 
 // begin changes the invocation, and as many of its tasks as fit into one transaction.
@@ -208,10 +220,10 @@ func (x *modifying) edit(m Modification) error {
 			return badFrequency(err) // MIA-9
 		}
 	}
-	x.edited = frequency != v.Frequency || !maps.Equal(values, v.Parameters) ||
+	edited := frequency != v.Frequency || !maps.Equal(values, v.Parameters) ||
 		cmd.EnableParameter != v.Command.EnableParameter || !bytes.Equal(cmd.Content, v.Command.Content)
 	v.Command, v.Parameters, v.Frequency = cmd, values, frequency
-	if x.edited {
+	if edited {
 		v.Version++
 	}
 	return nil
@@ -248,11 +260,8 @@ func (x *modifying) replaceCommand(tx *store.Tx, c orderly.Caller) error {
 	return x.engine.commandQuota(tx, c, cmd.Region)
 }
 
-// retell has the agents of tasks told of the change (MIA-7).
+// retell has the agents of tasks told of the change (MIA-7), or of one before that did not come to all of them.
 func (x *modifying) retell(tx *store.Tx, tasks []orderly.Task) error {
-	if !x.edited {
-		return nil
-	}
 	for _, t := range tasks {
 		x.next = t.Ordinal + 1
 		if t.Version >= x.v.Version { // a newer modification may have come to it first

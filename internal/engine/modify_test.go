@@ -52,6 +52,36 @@ func TestModificationReachesEveryAgent(t *testing.T) {
 	})
 }
 
+// MIA-7: a modification whose server died, or lost its database, on its way through many agents reaches the others when it is asked
+// for again, by its token or though there is nothing else to change.
+func TestModificationThatIsAskedForAgainGoesOn(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.register(names(1100)...)
+		h.connect(boot, names(1100)...)
+		q := toAll()
+		q.Frequency = "rate(1h)"
+		id := h.start(q)
+		modify := func(token string) {
+			_, err := h.ModifyInvocation(t.Context(), caller, engine.Modification{Region: region, InvokeID: id, Content: []byte("date")},
+				engine.Repetition{Operation: "ModifyInvocationAttribute", Token: token})
+			must(t, err)
+		}
+		modify("token")
+		for _, token := range []string{"token", "another"} {
+			h.raw(`update tasks set version = 0, confirmed = 1 where ordinal >= 700`)
+			before := len(h.messages(engine.SendRun))
+			modify(token)
+			if n, told := h.number(`select count(*) from tasks where version < 1`), len(h.messages(engine.SendRun))-before; n != 0 || told != 400 {
+				t.Errorf("by %s %d tasks are to have the older version, and %d agents are told, want the 400 that were not", token, n, told)
+			}
+		}
+		if v := h.invocation(id); v.Version != 1 {
+			t.Errorf("version %d, want 1: nothing else has changed", v.Version)
+		}
+		h.audit()
+	})
+}
+
 // MIA-7: a modification that a newer one overtakes, on its way through many agents, leads none of them back.
 func TestOvertakenModificationLeadsNobodyBack(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
