@@ -352,9 +352,18 @@ func (p *Process) kill() error {
 	switch {
 	case p.PID() == 0:
 		return nil // it has ended by itself
-	case p.spec.KillTree:
-		return p.tree.kill(p)
+	case !p.spec.KillTree:
+		return p.killAlone()
 	}
+	err := p.tree.kill(p)
+	if p.startTime == 0 { // nobody could tell it from one that had its number before
+		err = errors.Join(err, p.killAlone())
+	}
+	return err
+}
+
+// killAlone needs no start time: the process is ours until it was waited for.
+func (p *Process) killAlone() error {
 	if err := p.signal(os.Kill); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill process %d: %w", p.PID(), err)
 	}
