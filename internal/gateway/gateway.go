@@ -41,7 +41,7 @@ type Gateway struct {
 	reports *batcher[received]
 	lost    *batcher[seat]
 
-	hellosOf, reportsOf shares
+	hellosOf, reportsOf, badBeatsOf shares
 
 	mu     sync.Mutex
 	beats  map[string]store.Beat // not yet stored, by instance

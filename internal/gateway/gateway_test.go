@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -75,10 +76,10 @@ func start(t testing.TB, url string, protect bool) *cell {
 
 var secret = bytes.Repeat([]byte{7}, 32)
 
-// startOn starts a cell on a database and a bus.
-func startOn(t testing.TB, url string, cfg gateway.BusConfig) *cell {
+// startOn starts a cell on a database and a bus, whose log goes to the test's and to logs.
+func startOn(t testing.TB, url string, cfg gateway.BusConfig, logs ...io.Writer) *cell {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(append(logs, t.Output())...), nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	db, err := store.Open(ctx, url, store.Options{Secret: secret})
 	must(t, err)

@@ -27,19 +27,30 @@ var token = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 var version = regexp.MustCompile(`^[!-~]{0,64}$`)
 
 func (g *Gateway) onHello(m *nats.Msg) {
-	h, err := wire.Decode[wire.Hello](m.Data)
-	if err != nil || !token.MatchString(h.Link) || !token.MatchString(h.Incarnation) || !token.MatchString(h.Boot) || !version.MatchString(h.Agent) {
-		g.cfg.Log.Warn("malformed hello", "instance", wire.Sender(m.Subject))
-		return
-	}
 	instance := wire.Sender(m.Subject)
-	if h.Version != wire.Version {
-		g.bus.say(instance, h.Link, wire.ToAgent{Goodbye: wire.ByeVersion})
+	if !g.hellosOf.take(instance) {
 		return
 	}
-	if g.hellosOf.take(instance) && !g.hellos.add(hello{instance: instance, Hello: h}) {
+	h, err := wire.Decode[wire.Hello](m.Data)
+	switch {
+	case err != nil || !token.MatchString(h.Link) || !token.MatchString(h.Incarnation) || !token.MatchString(h.Boot) || !version.MatchString(h.Agent):
+		g.malformed(wire.KindHello, instance, &g.hellosOf)
+	case h.Version != wire.Version:
+		g.bus.say(instance, h.Link, wire.ToAgent{Goodbye: wire.ByeVersion})
+		g.hellosOf.give(instance)
+	case !g.hellos.add(hello{instance: instance, Hello: h}):
 		g.hellosOf.give(instance)
 	}
+}
+
+// sulk is how long a message that makes no sense counts as waiting: whoever sends many of them is neither read nor told
+// of in the log all the time.
+const sulk = time.Second
+
+// malformed notes that an instance has sent what no agent sends, with a share of its that was taken.
+func (g *Gateway) malformed(kind, instance string, of *shares) {
+	g.cfg.Log.Warn("malformed message", "kind", kind, "instance", instance)
+	time.AfterFunc(sulk, func() { of.give(instance) })
 }
 
 // greet answers hellos. Of several from one instance the newest counts.
@@ -160,10 +171,19 @@ func (g *Gateway) endProbe(link seat, alive bool) {
 	}
 }
 
+// maxBeat is more bytes than a beat has.
+const maxBeat = 256
+
 func (g *Gateway) onBeat(m *nats.Msg) {
-	b, err := wire.Decode[wire.Beat](m.Data)
+	var b wire.Beat
+	err := errMalformed
+	if len(m.Data) <= maxBeat {
+		b, err = wire.Decode[wire.Beat](m.Data)
+	}
 	if err != nil {
-		g.cfg.Log.Warn("malformed beat", "instance", wire.Sender(m.Subject))
+		if instance := wire.Sender(m.Subject); g.badBeatsOf.take(instance) {
+			g.malformed(wire.KindBeat, instance, &g.badBeatsOf)
+		}
 		return
 	}
 	s := seat{wire.Sender(m.Subject), b.Link}

@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/orderly-run/orderly"
+	"github.com/orderly-run/orderly/internal/gateway"
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
@@ -261,5 +263,84 @@ func TestFloodOfOneAgentIsBounded(t *testing.T) {
 	}
 	if acks > sent/10 {
 		t.Errorf("%d of %d messages without an acknowledgement between them were kept", acks, sent)
+	}
+}
+
+// What is dropped is not read: one agent that floods with the largest messages there are takes no time from others.
+func TestFloodOfLargeMessagesIsNotRead(t *testing.T) {
+	path := t.TempDir() + "/orderly.db"
+	c := start(t, path, false)
+	thief, good := c.connect(c.register(), "thief"), c.connect(c.register(), "good")
+	other, err := sql.Open("sqlite", path)
+	must(t, err)
+	defer func() { must(t, other.Close()) }()
+	conn, err := other.Conn(t.Context())
+	must(t, err)
+	defer func() { must(t, conn.Close()) }()
+	_, err = conn.ExecContext(t.Context(), `begin immediate`) // nothing can be stored for a while
+	must(t, err)
+	small := []wire.Snapshot{{TaskKey: orderly.TaskKey{Invocation: 1}, Number: 1, State: orderly.Running}}
+	large := wire.Reports{Link: "thief", Number: 99}
+	for n := range 14 {
+		large.Snapshots = append(large.Snapshots, wire.Snapshot{TaskKey: orderly.TaskKey{Invocation: 1, Ordinal: n}, Number: 1, State: orderly.Running, Output: make([]byte, 24000)})
+	}
+	message := wire.Encode(large)
+	const sent = 400
+	began := time.Now()
+	for range sent / 10 {
+		_, err := wire.Decode[wire.Reports](message)
+		must(t, err)
+	}
+	reading := time.Since(began) * 10
+	for n := range uint64(10) {
+		thief.say(wire.KindReport, wire.Reports{Link: "thief", Number: n + 1, Snapshots: small})
+	}
+	for range sent {
+		must(t, thief.nc.Publish(wire.FromSubject(thief.id.instance, wire.KindReport), message))
+	}
+	must(t, thief.nc.Flush())
+	_, err = conn.ExecContext(t.Context(), `rollback`)
+	must(t, err)
+	began = time.Now()
+	good.say(wire.KindReport, wire.Reports{Link: "good", Number: 1, Snapshots: small})
+	good.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
+	if took := time.Since(began); took > reading/4 {
+		t.Errorf("acknowledged after %v, beside messages of which the reading takes %v", took, reading)
+	}
+}
+
+// told counts lines of a log with a text.
+type told struct {
+	text string
+	n    atomic.Int64
+}
+
+func (l *told) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), l.text) {
+		l.n.Add(1)
+	}
+	return len(line), nil
+}
+
+// Messages that make no sense fill no log.
+func TestMalformedMessagesAreToldOfNowAndThen(t *testing.T) {
+	log := &told{text: "malformed"}
+	c := startOn(t, t.TempDir()+"/orderly.db", gateway.BusConfig{Listen: "127.0.0.1:0", Keys: gateway.Keys{Issuer: account(t)}, Ping: time.Second}, log)
+	c.port = c.bus.Port()
+	thief := c.connect(c.register(), "thief")
+	began := time.Now()
+	const sent = 2000
+	for _, kind := range []string{wire.KindHello, wire.KindReport, wire.KindBeat} {
+		for range sent {
+			must(t, thief.nc.Publish(wire.FromSubject(thief.id.instance, kind), []byte("{")))
+		}
+	}
+	must(t, thief.nc.Flush())
+	good := c.connect(c.register(), "good") // is welcome after all of those
+	good.say(wire.KindReport, wire.Reports{Link: "good", Number: 1})
+	good.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
+	most := 3 * 4 * (int(time.Since(began)/time.Second) + 1)
+	if n := int(log.n.Load()); n == 0 || n > most {
+		t.Errorf("%d of %d malformed messages are told of, want some and at most %d", n, 3*sent, most)
 	}
 }

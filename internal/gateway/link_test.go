@@ -316,8 +316,15 @@ func TestHostileTextFromAnAgentHurtsNobody(t *testing.T) {
 		p := c.connect(good, "good") // is welcome
 		invoke := c.run(good.instance)
 		key := p.until("a run", func(m wire.ToAgent) bool { return m.Run != nil }).Run.TaskKey
-		hostile.hello()
-		hostile.until("a welcome", func(m wire.ToAgent) bool { return m.Welcome != nil })
+		poll(t, func() bool { // as agents do, until they are answered
+			hostile.hello()
+			select {
+			case m := <-hostile.in:
+				return m.Welcome != nil
+			case <-time.After(50 * time.Millisecond):
+				return false
+			}
+		}, func() string { return "it is not welcome" })
 		snapshot := ended(orderly.TaskKey{Invocation: 1}, orderly.Error, 1)
 		snapshot.Code = "a\x00b"
 		huge := int64(1) << 62

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"time"
 
@@ -20,25 +21,40 @@ type received struct {
 	done     func() // to be called when they are stored, or dropped
 }
 
+// onReport takes a message up, unless too many of its sender wait already: what is dropped is not even read, so that one that
+// floods takes no time from others.
 func (g *Gateway) onReport(m *nats.Msg) {
-	r, err := wire.Decode[wire.Reports](m.Data)
-	if err != nil || !token.MatchString(r.Link) || len(r.Snapshots) > wire.MaxReports {
-		g.cfg.Log.Warn("malformed reports", "instance", wire.Sender(m.Subject))
+	in := received{instance: wire.Sender(m.Subject)}
+	if !g.reportsOf.take(in.instance) {
 		return
 	}
-	now := g.db.Now()
-	in := received{instance: wire.Sender(m.Subject), link: r.Link, number: r.Number, reports: make([]orderly.Report, 0, len(r.Snapshots))}
-	for i := range r.Snapshots {
-		if s := &r.Snapshots[i]; plausible(s) {
-			in.reports = append(in.reports, placed(s, in.instance, now))
-		}
-	}
-	if !g.reportsOf.take(in.instance) {
+	if err := in.read(m.Data, g.db.Now()); err != nil {
+		g.malformed(wire.KindReport, in.instance, &g.reportsOf)
 		return
 	}
 	if in.done = g.engine.Received(); !g.reports.add(in) {
 		g.forget(in)
 	}
+}
+
+var errMalformed = errors.New("malformed")
+
+// read reads a message that was received at a time.
+func (r *received) read(data []byte, at time.Time) error {
+	m, err := wire.Decode[wire.Reports](data)
+	if err != nil {
+		return err
+	}
+	if !token.MatchString(m.Link) || len(m.Snapshots) > wire.MaxReports {
+		return errMalformed
+	}
+	r.link, r.number, r.reports = m.Link, m.Number, make([]orderly.Report, 0, len(m.Snapshots))
+	for i := range m.Snapshots {
+		if s := &m.Snapshots[i]; plausible(s) {
+			r.reports = append(r.reports, placed(s, r.instance, at))
+		}
+	}
+	return nil
 }
 
 // forget ends the count of what waits.
