@@ -42,7 +42,7 @@ func (p process) signal(sig unix.Signal) error {
 		} else {
 			err = nil
 		}
-	case errors.Is(err, unix.EINVAL):
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOENT): // the latter of newer kernels, as 6.18
 		return nil // a thread
 	case err == nil:
 		defer unix.Close(fd)
