@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/store"
@@ -16,6 +18,8 @@ type Greeting struct {
 	After  *orderly.TaskKey // nil: from the beginning
 	Upto   *orderly.TaskKey // nil: to the end, and with that the list is complete
 	Usurps string           // a link of the same instance that is known to be dead
+
+	Received time.Time // on the store's clock; zero for just now
 
 	again bool // the link is known already: the greeting may be one that was overtaken
 }
@@ -70,6 +74,7 @@ func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admissi
 	for i, g := range greetings {
 		a := &admitted[i]
 		p, ok := known[g.Instance]
+		g.again = p.Link == g.ID
 		if *a = judge(g, p, ok, live[g.Instance]); a.Unknown || a.Rival != "" || a.List {
 			continue
 		}
@@ -78,7 +83,6 @@ func (e *Engine) greet(tx *store.Tx, greetings []Greeting, c *change) ([]Admissi
 		} else {
 			links = append(links, g.Link)
 		}
-		g.again = p.Link == g.ID
 		if a.Send, err = e.square(tx, g, live[g.Instance], c); err != nil {
 			return nil, err
 		}
@@ -97,7 +101,7 @@ func judge(g Greeting, p orderly.Presence, known bool, live []orderly.Task) Admi
 	case p.Link != "" && p.Link != g.ID && p.Link != g.Usurps:
 		return Admission{Rival: p.Link}
 	}
-	return Admission{List: needsList(g, live)}
+	return Admission{List: needsList(g, live) || g.overtaken(live)}
 }
 
 // needsList reports whether the agent's list must be seen: when it differs from what it ought to
@@ -113,6 +117,18 @@ func needsList(g Greeting, live []orderly.Task) bool {
 		}
 	}
 	return !g.Digest(handed)
+}
+
+// overtaken reports whether a list that leaves out a task may be older than what is known of it: the task was handed over, or
+// its agent spoke of it, after the greeting was received. One that another link has taken up since is not lost (HND-4).
+func (g *Greeting) overtaken(live []orderly.Task) bool {
+	if !g.Listed || g.again || g.Received.IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(g.covered(live), func(t orderly.Task) bool {
+		newer := t.Updated.After(g.Received) || t.Sent.After(g.Received)
+		return newer && (t.Confirmed || !t.Handed.Zero() && t.Handed != g.Boot) && !slices.Contains(g.Tasks, t.TaskKey)
+	})
 }
 
 // square brings the live tasks of an instance in line with what its agent holds.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/orderly-run/orderly"
 	"github.com/orderly-run/orderly/internal/engine"
@@ -171,6 +172,34 @@ func TestOvertakenGreetingLosesNothing(t *testing.T) {
 		old.Listed, old.Tasks = true, nil
 		h.greet(old)
 		h.expect(id, orderly.Running, "")
+	})
+}
+
+// A greeting that waited while its link was lost, and another link of the same boot or of a newer one was given a task, is
+// asked for its list anew: the one that it has is older than the task (HND-4).
+func TestGreetingOlderThanATaskDoesNotEndIt(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.register("mi-1")
+		old := hello("mi-1", boot)
+		old.Received = h.db.Now().Add(-time.Second)
+		for _, b := range []orderly.Boot{boot, {Incarnation: boot.Incarnation, ID: "boot-2"}} {
+			h.connect(b, "mi-1")
+			id := h.start(request("mi-1"))
+			k := h.task(id)
+			h.tell(report(k, 1, orderly.Pending))
+			h.disconnect(b, "mi-1")
+			if a := h.greet(old); !a.List || a.After != nil || len(a.Send) > 0 {
+				t.Errorf("the old greeting is answered %+v, want its list asked for", a)
+			}
+			h.expect(id, orderly.Pending, "")
+			fresh := hello("mi-1", b)
+			fresh.Received = h.db.Now()
+			if a := h.greet(fresh); a.List {
+				t.Errorf("a greeting from after that is answered %+v, want a welcome", a)
+			}
+			h.expect(id, orderly.Error, orderly.ExecutionInterrupted)
+			h.disconnect(b, "mi-1")
+		}
 	})
 }
 

@@ -17,7 +17,8 @@ import (
 type hello struct {
 	instance string
 	wire.Hello
-	usurps string // a link that did not answer a probe
+	received time.Time // on the store's clock
+	usurps   string    // a link that did not answer a probe
 }
 
 // token is the form of what agents make up: it becomes part of subjects.
@@ -38,7 +39,7 @@ func (g *Gateway) onHello(m *nats.Msg) {
 	case h.Version != wire.Version:
 		g.bus.say(instance, h.Link, wire.ToAgent{Goodbye: wire.ByeVersion})
 		g.hellosOf.give(instance)
-	case !g.hellos.add(hello{instance: instance, Hello: h}):
+	case !g.hellos.add(hello{instance: instance, Hello: h, received: g.db.Now()}):
 		g.hellosOf.give(instance)
 	}
 }
@@ -89,6 +90,8 @@ func (h hello) greeting() engine.Greeting {
 		After:  h.After,
 		Upto:   h.Upto,
 		Usurps: h.usurps,
+
+		Received: h.received,
 	}
 }
 
