@@ -31,6 +31,7 @@
 //
 // A process that another program has started for us (Attach) is ended in the same ways, but has no control group of its own.
 //
-// On other Unix systems a tree is the process's group. On Windows it is a job object, and nothing is
-// asked.
+// On other Unix systems a tree is the process's group. On Windows it is a job object, and nothing is asked. It ends,
+// with everybody in it, when we do, so that nobody has to be looked for then; who is left in it when its process has
+// ended by itself goes on.
 package proc

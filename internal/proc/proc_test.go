@@ -22,51 +22,8 @@ import (
 	"github.com/orderly-run/orderly/internal/proc"
 )
 
-const patience = 20 * time.Second
-
 func sh(script string) proc.Spec {
 	return proc.Spec{Path: "sh", Args: []string{"-c", script}}
-}
-
-func start(t testing.TB, spec proc.Spec) *proc.Process {
-	t.Helper()
-	p, err := proc.Start(spec)
-	if err != nil {
-		t.Fatalf("Start: %v", err)
-	}
-	t.Cleanup(func() { p.Stop(); p.Wait() })
-	return p
-}
-
-func wait(t testing.TB, p *proc.Process) proc.Result {
-	t.Helper()
-	select {
-	case <-p.Done():
-	case <-time.After(patience):
-		t.Fatal("the process does not end")
-	}
-	r := p.Wait()
-	if r.Err != nil {
-		t.Fatalf("Wait: %v", r.Err)
-	}
-	return r
-}
-
-// eventually waits until ok holds.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("still not: %s", what)
-		}
-	}
-}
-
-func output(p *proc.Process) string {
-	data, _ := p.Output()
-	return string(data)
 }
 
 func TestOutputIsMergedInOrder(t *testing.T) { // OUT-1
@@ -404,11 +361,6 @@ func TestHomeMustBeThere(t *testing.T) { // CMD-7
 			t.Errorf("%s for a user without a home = %v, want ErrNoHome", what, err)
 		}
 	}
-}
-
-func startError(spec proc.Spec) error {
-	_, err := proc.Start(spec)
-	return err
 }
 
 func exists(path string) bool {

@@ -1,14 +1,12 @@
 package proc
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
+	"path/filepath"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
@@ -27,7 +25,18 @@ func prepare(cmd *exec.Cmd, username string) (home string, err error) {
 			return "", fmt.Errorf("read the user's environment: %w", err)
 		}
 	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: cmdLine(cmd)}
 	return os.Getwd() // CMD-7: the agent's own directory
+}
+
+// cmdLine is the command line of cmd.exe, which reads quotes in its own way: with /s it takes away the first and the last,
+// and what is between them is a command. It is "" for other programs.
+func cmdLine(cmd *exec.Cmd) string {
+	if !strings.EqualFold(filepath.Base(cmd.Path), "cmd.exe") || len(cmd.Args) < 2 {
+		return ""
+	}
+	last := len(cmd.Args) - 1
+	return strings.Join(cmd.Args[:last], " ") + ` ""` + cmd.Args[last] + `""`
 }
 
 // loginEnviron is the environment that the system gives the current user, without this process's own.
@@ -55,96 +64,8 @@ func exitCode(s *os.ProcessState) (code int, ok bool) {
 
 func wasKilled(s *os.ProcessState) bool { return s != nil && s.ExitCode() == killedCode }
 
-// begin starts the process, in a job of its own if it is to be killed with its descendants. It starts
-// suspended, so that it has no child before it is in the job.
-func (p *Process) begin() error {
-	if !p.spec.KillTree {
-		return p.cmd.Start()
-	}
-	if p.cmd.SysProcAttr == nil {
-		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	p.cmd.SysProcAttr.CreationFlags |= windows.CREATE_SUSPENDED
-	if err := p.cmd.Start(); err != nil {
-		return err
-	}
-	p.tree.join(p.cmd.Process) // without a job its descendants are looked for
-	err := resume(p.PID())
-	if err != nil {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait() // that it was killed is no news
-		p.tree.release(nil)
-	}
-	return err
-}
-
-// A tree is a job. It lives on for a process that has ended: what it started is to go on then.
-type tree struct {
-	job windows.Handle // 0 without one
-}
-
-func (t *tree) join(p *os.Process) {
-	job, err := windows.CreateJobObject(nil, nil)
-	if err != nil {
-		return
-	}
-	assigned := errors.ErrUnsupported
-	err = p.WithHandle(func(h uintptr) { assigned = windows.AssignProcessToJobObject(job, windows.Handle(h)) })
-	if errors.Join(err, assigned) != nil {
-		_ = windows.CloseHandle(job) // nobody is in it
-		return
-	}
-	t.job = job
-}
-
-// resume lets a process run that was started suspended: it has one thread.
-func resume(pid int) error {
-	list, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
-	if err != nil {
-		return fmt.Errorf("list threads: %w", err)
-	}
-	defer windows.CloseHandle(list)
-	e := windows.ThreadEntry32{Size: uint32(unsafe.Sizeof(windows.ThreadEntry32{}))}
-	for err = windows.Thread32First(list, &e); err == nil; err = windows.Thread32Next(list, &e) {
-		if e.OwnerProcessID != uint32(pid) {
-			continue
-		}
-		thread, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, e.ThreadID)
-		if err != nil {
-			return fmt.Errorf("open thread: %w", err)
-		}
-		defer windows.CloseHandle(thread)
-		_, err = windows.ResumeThread(thread)
-		return err
-	}
-	return fmt.Errorf("find the thread of process %d: %w", pid, err)
-}
-
-func (t *tree) kill(p *Process) error {
-	if t.job == 0 {
-		return killDescendants(p.PID())
-	}
-	if err := windows.TerminateJobObject(t.job, killedCode); err != nil {
-		return fmt.Errorf("terminate the job of process %d: %w", p.PID(), err)
-	}
-	return nil
-}
-
-func (t *tree) release(*Cgroups) {
-	if t.job != 0 {
-		_ = windows.CloseHandle(t.job) // it ends with its last process
-	}
-}
-
 // ask has no way to ask: a process without a window and without our console hears nothing.
 func (*Process) ask() bool { return false }
-
-func killDescendants(pid int) error {
-	if out, err := exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(pid)).CombinedOutput(); err != nil {
-		return fmt.Errorf("kill tree of process %d: %w: %s", pid, err, out)
-	}
-	return nil
-}
 
 // startTime is in units of 100 ns since 1601.
 func startTime(pid int) (uint64, error) {
@@ -153,6 +74,11 @@ func startTime(pid int) (uint64, error) {
 		return 0, err
 	}
 	defer windows.CloseHandle(h)
+	return created(h)
+}
+
+// created is startTime of a process that is open.
+func created(h windows.Handle) (uint64, error) {
 	var created, exited, kernel, user windows.Filetime
 	if err := windows.GetProcessTimes(h, &created, &exited, &kernel, &user); err != nil {
 		return 0, err
@@ -160,8 +86,8 @@ func startTime(pid int) (uint64, error) {
 	return uint64(created.HighDateTime)<<32 | uint64(created.LowDateTime), nil
 }
 
-// KillRecorded kills a process, if it still runs, and with KillTree its descendants: its job went with
-// whoever started it.
+// KillRecorded kills a process, if it still runs, and with KillTree its descendants. A job that it had was killed
+// with whoever started it.
 func KillRecorded(r Recorded) error {
 	if now, err := startTime(r.PID); err != nil || now != r.StartTime {
 		return nil // it is gone
@@ -169,15 +95,9 @@ func KillRecorded(r Recorded) error {
 	if r.KillTree {
 		return killDescendants(r.PID)
 	}
-	p, err := os.FindProcess(r.PID)
-	if err != nil {
-		return nil // it ended just now
-	}
-	defer p.Release()
-	if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("kill process %d: %w", r.PID, err)
-	}
-	return nil
+	f := family{}
+	defer f.leave()
+	return f.end(uint32(r.PID))
 }
 
 // Find finds nothing on this system, which does not show environments.
