@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -148,8 +149,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if journal.Copied() {
 		a.log.Warn("the journal is a copy: what it held belongs to another agent")
 	}
-	if err := a.clearWork(); err != nil {
-		return err
+	if err := os.MkdirAll(a.workDir(), 0o700); err != nil {
+		return fmt.Errorf("make working directory: %w", err)
 	}
 	a.openCgroups()
 	defer a.groups.Wait()

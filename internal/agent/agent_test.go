@@ -608,15 +608,6 @@ func TestCopyOfAMachineIsRefused(t *testing.T) {
 	}
 }
 
-// root is a file system with facts about a machine.
-func root(t testing.TB, id string) string {
-	t.Helper()
-	dir := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o700))
-	must(t, os.WriteFile(filepath.Join(dir, "etc", "machine-id"), []byte(id+"\n"), 0o600))
-	return dir
-}
-
 func TestFilesAreTheOwnersOnly(t *testing.T) {
 	w := newWorld(t)
 	w.start()

@@ -1,5 +1,3 @@
-//go:build unix
-
 package agent
 
 import (
@@ -49,7 +47,7 @@ func (f *fake) start(change ...func(*Config)) {
 		tasks: map[Occurrence]*task{}, active: map[Occurrence]*task{}, reports: reports{queued: map[Occurrence]bool{}},
 	}
 	f.agent.uplink.conn = &connection{}
-	if err := f.agent.clearWork(); err != nil {
+	if err := os.MkdirAll(f.agent.workDir(), 0o700); err != nil {
 		f.t.Fatal(err)
 	}
 	f.quit, f.over = make(chan struct{}), make(chan error, 1)

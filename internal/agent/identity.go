@@ -176,7 +176,7 @@ func replaceFile(path string, data []byte) error {
 	}
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
-		err = os.Rename(tmp.Name(), path)
+		err = rename(tmp.Name(), path)
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(path))

@@ -40,18 +40,14 @@ func (j *Journal) rewrite() error {
 		return err
 	}
 	c := &compaction{j: j, file: tmp, w: bufio.NewWriterSize(tmp, 64<<10), moved: map[Occurrence]*entry{}}
-	err = errors.Join(c.run(), tmp.Sync())
-	if err == nil {
-		err = os.Rename(tmp.Name(), j.path)
-	}
-	if err != nil {
+	if err = errors.Join(c.run(), tmp.Sync()); err != nil {
 		tmp.Close()
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	if j.file != nil {
-		j.file.Close()
+	if j.file, err = swapFile(tmp, j.file, j.path); err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	j.file, j.size, j.tasks, j.broken = tmp, c.size, c.moved, nil
+	j.size, j.tasks, j.broken = c.size, c.moved, nil
 	return syncDir(filepath.Dir(j.path)) // even if this fails, the new file is the journal now
 }
 

@@ -27,10 +27,16 @@ var facts = []string{
 	"etc/hostid",
 }
 
+// hasFiles reports whether root has a Unix system's files. On Windows anybody may make some that look so.
+func hasFiles(root string) bool { return root != "/" || here != onWindows }
+
 // readMachine reads the facts that there are under root.
 func readMachine(root string) machine {
 	m := machine{}
 	for _, f := range facts {
+		if !hasFiles(root) {
+			break
+		}
 		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(f)))
 		if text := strings.TrimSpace(string(data)); err == nil && text != "" {
 			m[f] = digest(f, text)
@@ -100,7 +106,7 @@ func osType() orderly.OSType {
 // osVersion is the system's name for itself.
 func osVersion(root string) string {
 	data, err := os.ReadFile(filepath.Join(root, "etc", "os-release"))
-	if err != nil {
+	if err != nil || !hasFiles(root) {
 		return systemName()
 	}
 	for line := range strings.Lines(string(data)) {

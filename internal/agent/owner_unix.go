@@ -30,3 +30,6 @@ func ownDir(path string) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()
 }
+
+// makePrivate has nothing to do where a directory's mode says who may see what is in it.
+func makePrivate(string) error { return nil }

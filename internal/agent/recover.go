@@ -11,11 +11,13 @@ import (
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
-// takeOver takes over what the journal holds from the agent's life before (HND-6).
+// takeOver takes over what the journal holds from the agent's life before (HND-6). Scripts are removed when nobody
+// runs them any more: not every system removes a file that is open.
 func (a *Agent) takeOver() {
 	known := a.journal.Tasks()
 	a.clearPlacements(known)
 	a.killLeft(known)
+	a.clearWork()
 	if err := a.groups.Sweep(); err != nil {
 		a.log.Warn("an old control group cannot be removed", "error", err)
 	}

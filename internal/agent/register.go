@@ -60,6 +60,9 @@ func Register(ctx context.Context, c RegisterConfig) (Identity, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return Identity{}, fmt.Errorf("make directory: %w", err)
 	}
+	if err := makePrivate(c.Dir); err != nil {
+		return Identity{}, err
+	}
 	journal := filepath.Join(c.Dir, "journal")
 	lock, err := lockFile(journal + ".lock") // no agent may run meanwhile
 	if errors.Is(err, ErrJournalInUse) {

@@ -3,7 +3,7 @@ package agent
 import (
 	"bytes"
 	"cmp"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,11 +74,11 @@ func (s system) text(t orderly.CommandType, content []byte) []byte {
 func (s system) commandLine(job *wire.Job, script string) (program string, args []string) {
 	switch {
 	case s == onWindows && job.Launcher != "":
-		return "cmd", []string{"/d", "/c", launcherFile(script)}
+		return "cmd", []string{"/d", "/s", "/c", launcherFile(script)}
 	case job.Launcher != "":
 		return "sh", []string{"-c", orderly.Launch(job.Launcher, plain(script))}
 	case job.Type == orderly.RunBatScript:
-		return "cmd", []string{"/d", "/c", script}
+		return "cmd", []string{"/d", "/s", "/c", script}
 	case job.Type == orderly.RunPowerShellScript && s == onWindows:
 		return "powershell", []string{"-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", script}
 	case job.Type == orderly.RunPowerShellScript:
@@ -94,7 +94,8 @@ func launcherFile(script string) string { return script + ".launch.bat" }
 
 // launcherText is what is saved there.
 func launcherText(job *wire.Job, script string) []byte {
-	if strings.Contains(script, " ") {
+	script = strings.ReplaceAll(script, "%", "%%")
+	if strings.ContainsAny(script, " &()^=;,'`!+[]{}~") {
 		script = `"` + script + `"`
 	}
 	return []byte("@echo off\r\n" + orderly.Launch(job.Launcher, script) + "\r\n")
@@ -174,27 +175,26 @@ func writeExecutable(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o700)
 }
 
-// clearWork removes the scripts that a killed agent left. What others have put where those of other users
-// were is not ours to remove.
-func (a *Agent) clearWork() error {
-	err := os.RemoveAll(a.workDir())
-	if err == nil {
-		err = os.MkdirAll(a.workDir(), 0o700)
+// clearWork removes the scripts that a killed agent left, as far as it can: what is left is in nobody's way. What
+// others have put where those of other users were is not ours to remove.
+func (a *Agent) clearWork() {
+	var old []string
+	own, err := os.ReadDir(a.workDir())
+	for _, dir := range own {
+		old = append(old, filepath.Join(a.workDir(), dir.Name()))
 	}
-	if err != nil {
-		return fmt.Errorf("clear working directory: %w", err)
-	}
-	foreign, err := filepath.Glob(a.foreignPrefix() + "*")
-	if err != nil {
-		return err
-	}
+	foreign, err2 := filepath.Glob(a.foreignPrefix() + "*")
 	for _, dir := range foreign {
-		if !ownDir(dir) {
-			continue
+		if ownDir(dir) {
+			old = append(old, dir)
 		}
+	}
+	if err := errors.Join(err, err2); err != nil {
+		a.log.Warn("old scripts cannot be found", "error", err)
+	}
+	for _, dir := range old {
 		if err := os.RemoveAll(dir); err != nil {
 			a.log.Warn("an old script cannot be removed", "error", err)
 		}
 	}
-	return nil
 }

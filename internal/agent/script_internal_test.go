@@ -22,8 +22,8 @@ func TestEachSystemHasItsInterpreters(t *testing.T) {
 		{"linux", wire.Job{Type: sh, Launcher: "python3 -u"}, "/w o/t.sh", []string{"sh", "-c", `python3 -u /w\ o/t.sh`}},
 		{"linux", wire.Job{Type: ps}, "/w/t.ps1", []string{"pwsh", "-NoProfile", "-NonInteractive", "-File", "/w/t.ps1"}},
 		{"windows", wire.Job{Type: ps}, `C:\w\t.ps1`, []string{"powershell", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", `C:\w\t.ps1`}},
-		{"windows", wire.Job{Type: bat}, `C:\w\t.bat`, []string{"cmd", "/d", "/c", `C:\w\t.bat`}},
-		{"windows", wire.Job{Type: bat, Launcher: "python"}, `C:\w\t.bat`, []string{"cmd", "/d", "/c", `C:\w\t.bat.launch.bat`}},
+		{"windows", wire.Job{Type: bat}, `C:\w\t.bat`, []string{"cmd", "/d", "/s", "/c", `C:\w\t.bat`}},
+		{"windows", wire.Job{Type: bat, Launcher: "python"}, `C:\w\t.bat`, []string{"cmd", "/d", "/s", "/c", `C:\w\t.bat.launch.bat`}},
 	} {
 		program, args := c.on.commandLine(&c.job, c.file)
 		if got := append([]string{program}, args...); !slices.Equal(got, c.want) {

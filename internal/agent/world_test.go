@@ -1,5 +1,3 @@
-//go:build unix
-
 package agent_test
 
 import (
@@ -12,6 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -318,12 +319,20 @@ func (w *world) end(key orderly.TaskKey) (s wire.Snapshot) {
 	return s
 }
 
+// kind is that of scripts.
+var kind = func() orderly.CommandType {
+	if runtime.GOOS == "windows" {
+		return orderly.RunBatScript
+	}
+	return orderly.RunShellScript
+}()
+
 // runMessage is a Run of a script for the newest link's boot.
 func (w *world) runMessage(seq int64, script string, change ...func(*wire.Run, *wire.Job)) wire.ToAgent {
 	w.t.Helper()
 	h := w.hello()
 	r := wire.Run{TaskKey: key(seq), Incarnation: h.Incarnation, Boot: h.Boot}
-	j := wire.Job{InvokeID: fmt.Sprint("t-hz0", seq), Type: orderly.RunShellScript, Content: []byte(script), WorkingDir: "/", Timeout: 60_000}
+	j := wire.Job{InvokeID: fmt.Sprint("t-hz0", seq), Type: kind, Content: []byte(script), WorkingDir: "/", Timeout: 60_000}
 	for _, f := range change {
 		f(&r, &j)
 	}
@@ -394,3 +403,12 @@ func (r *working) wait() error {
 }
 
 func join(lines ...string) string { return strings.Join(lines, "\n") + "\n" }
+
+// root is a file system with facts about a machine.
+func root(t testing.TB, id string) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "etc", "machine-id"), []byte(id+"\n"), 0o600))
+	return dir
+}
