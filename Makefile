@@ -23,7 +23,10 @@ export ORDERLY_REQUIRE_DOCKER := $(if $(filter 0,$(shell id -u)),1)
 # And of machines on which systemd is process 1.
 export ORDERLY_REQUIRE_SYSTEMD := $(if $(filter 0,$(shell id -u)),1)
 
-.PHONY: build test check cross conformance bench bench-describes bench-console soak fuzz fmt states error-codes prepare lint race docs vulncheck
+# And of Wine, which runs programs for this processor alone.
+export ORDERLY_REQUIRE_WINE := $(if $(filter x86_64,$(shell uname -m)),1)
+
+.PHONY: build test check cross windows conformance bench bench-describes bench-console soak fuzz fmt states error-codes prepare lint race docs vulncheck
 
 ## build: bin/orderly and bin/orderly-agent, static and stripped
 build:
@@ -34,6 +37,7 @@ test: prepare
 	go test ./...
 	$(if $(RACE),go test -race $(RACE))
 	cd e2e && go test -count=1 ./...
+	hack/windows
 	go run ./hack/conformance -brief
 
 ## check: everything: style, all tests under the race detector, generated pages, known vulnerabilities
@@ -44,6 +48,10 @@ check: lint race docs vulncheck cross
 ## cross: the agent and its tests, built and vetted for every system that it is for
 cross:
 	hack/cross
+
+## windows: the agent's tests, and a server's story with an agent, as Windows programs under Wine; a part of make test
+windows: prepare
+	hack/windows
 
 ## conformance: for each item of the published API and each rule, the test that pins it
 conformance:
@@ -90,6 +98,7 @@ lint: bin/golangci-lint-$(GOLANGCI)
 	go vet ./...
 	cd e2e && go vet ./...
 	$(CURDIR)/$< run ./...
+	GOOS=windows $(CURDIR)/$< run ./cmd/orderly-agent ./internal/agent ./internal/docker ./internal/proc ./internal/wire
 	cd e2e && $(CURDIR)/$< run --config ../.golangci.yml ./...
 
 bin/golangci-lint-$(GOLANGCI):

@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"hack/bench-describes": {"store", "engine", "fleet", "ecs", "rpc", "client"},
 	"hack/bench/client":    {},
 	"hack/conformance":     {"evidence"},
+	"hack/wine":            {},
 
 	// put together
 	"server": {"auth", "schedule", "store", "engine", "fleet", "rpc", "ecs", "swas", "console", "events", "client",

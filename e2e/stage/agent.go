@@ -62,6 +62,9 @@ func (s *Server) Register(name, activationID, code string, args ...string) *Agen
 	}
 	a := &Agent{ID: m[1], Name: m[2], Dir: out.Dir}
 	a.Process = newProcess(s.t, "orderly-agent", a.Dir+".log", "run", "--data", a.Dir)
+	if s.Windows {
+		a.path, a.args = onWindows(a.args)
+	}
 	a.env = append(a.env, "ORDERLY_AGENT_TIME_SCALE="+strconv.Itoa(s.scale))
 	if s.Engine != "" {
 		a.env = append(a.env, "ORDERLY_AGENT_DOCKER_SOCKET="+s.Engine)
@@ -89,7 +92,11 @@ func (s *Server) TryRegister(name, activationID, code string, args ...string) (R
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, Program(s.t, "orderly-agent"), append(all, args...)...)
+	path, all := Program(s.t, "orderly-agent"), append(all, args...)
+	if s.Windows {
+		path, all = onWindows(all)
+	}
+	cmd := exec.CommandContext(ctx, path, all...)
 	cmd.Env = append(environment(), "ORDERLY_AGENT_ACTIVATION_CODE="+code) // where no list of processes shows it
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -59,6 +59,8 @@ type Server struct {
 	CAFile      string // with TLS: the certificate of its own authority
 	Fingerprint string // and what tells machines that it is that one
 
+	Windows bool // agents that are registered from now on are Windows programs, where NeedWindows has found that there can be some
+
 	Engine string // socket of the container engine of agents that are registered from now on; "" for their own
 
 	scale int

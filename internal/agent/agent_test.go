@@ -23,6 +23,8 @@ import (
 	"github.com/orderly-run/orderly/internal/wire"
 )
 
+const patience = 20 * time.Second
+
 // A fast command sends one report (REP-3).
 func TestCommandRunsToItsEnd(t *testing.T) {
 	w := newWorld(t)
@@ -682,4 +684,18 @@ func TestListComesInParts(t *testing.T) {
 			t.Errorf("listed (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// state waits for a snapshot of a task in a state.
+func (w *world) state(key orderly.TaskKey, state orderly.State) (s wire.Snapshot) {
+	w.t.Helper()
+	w.until(fmt.Sprintf("%v %s", key, state), func() bool {
+		for _, s = range w.snapshots(key) {
+			if s.State == state {
+				return true
+			}
+		}
+		return false
+	})
+	return s
 }

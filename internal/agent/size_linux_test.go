@@ -1,7 +1,11 @@
 package agent_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -55,4 +59,12 @@ func resident(t *testing.T, pid int) int {
 	kb, err := strconv.Atoi(strings.Fields(rest)[0])
 	must(t, err)
 	return kb << 10
+}
+
+// encrypted gives the bus a certificate by a CA of its own.
+func encrypted(w *world) {
+	caKey, ca := certificate(w.t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil, nil)
+	leafKey, leaf := certificate(w.t, &x509.Certificate{IPAddresses: []net.IP{loopback}}, ca, caKey)
+	w.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: leafKey}}}
+	w.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw}))
 }

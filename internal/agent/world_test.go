@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,7 +27,6 @@ import (
 
 const (
 	instance = "mi-hz0000000000001"
-	patience = 20 * time.Second
 	machine1 = "machine-1"
 )
 
@@ -111,14 +109,6 @@ func (w *world) url() string {
 		scheme = "tls"
 	}
 	return fmt.Sprintf("%s://127.0.0.1:%d", scheme, w.port)
-}
-
-// encrypted gives the bus a certificate by a CA of its own.
-func encrypted(w *world) {
-	caKey, ca := certificate(w.t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil, nil)
-	leafKey, leaf := certificate(w.t, &x509.Certificate{IPAddresses: []net.IP{loopback}}, ca, caKey)
-	w.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: leafKey}}}
-	w.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw}))
 }
 
 func (w *world) startBus() {
@@ -289,20 +279,6 @@ func (w *world) count(key orderly.TaskKey, state orderly.State) (n int) {
 		}
 	}
 	return n
-}
-
-// state waits for a snapshot of a task in a state.
-func (w *world) state(key orderly.TaskKey, state orderly.State) (s wire.Snapshot) {
-	w.t.Helper()
-	w.until(fmt.Sprintf("%v %s", key, state), func() bool {
-		for _, s = range w.snapshots(key) {
-			if s.State == state {
-				return true
-			}
-		}
-		return false
-	})
-	return s
 }
 
 // end waits for the end of a task.

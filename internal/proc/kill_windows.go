@@ -70,27 +70,39 @@ func (t *tree) limit(flags uint32) error {
 	return nil
 }
 
-// resume lets a process run that was started suspended: it has one thread.
+// resume lets a process run that was started suspended. It has one thread, and perhaps those that a virus scanner has
+// put there, which run.
 func resume(pid int) error {
 	list, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
 	if err != nil {
 		return fmt.Errorf("list threads: %w", err)
 	}
 	defer windows.CloseHandle(list)
+	found := false
 	e := windows.ThreadEntry32{Size: uint32(unsafe.Sizeof(windows.ThreadEntry32{}))}
 	for err = windows.Thread32First(list, &e); err == nil; err = windows.Thread32Next(list, &e) {
 		if e.OwnerProcessID != uint32(pid) {
 			continue
 		}
-		thread, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, e.ThreadID)
-		if err != nil {
-			return fmt.Errorf("open thread: %w", err)
+		if err := resumeThread(e.ThreadID); err != nil {
+			return fmt.Errorf("resume a thread of process %d: %w", pid, err)
 		}
-		defer windows.CloseHandle(thread)
-		_, err = windows.ResumeThread(thread)
+		found = true
+	}
+	if !found {
+		return fmt.Errorf("find the thread of process %d: %w", pid, err)
+	}
+	return nil
+}
+
+func resumeThread(id uint32) error {
+	thread, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, id)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("find the thread of process %d: %w", pid, err)
+	defer windows.CloseHandle(thread)
+	_, err = windows.ResumeThread(thread)
+	return err
 }
 
 // kill kills everybody in the job, and waits until they are gone: the system takes its time for it.

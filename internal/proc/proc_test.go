@@ -22,6 +22,8 @@ import (
 	"github.com/orderly-run/orderly/internal/proc"
 )
 
+const patience = 20 * time.Second
+
 func sh(script string) proc.Spec {
 	return proc.Spec{Path: "sh", Args: []string{"-c", script}}
 }

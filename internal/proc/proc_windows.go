@@ -41,8 +41,8 @@ func cmdLine(cmd *exec.Cmd) string {
 
 // loginEnviron is the environment that the system gives the current user, without this process's own.
 func loginEnviron() ([]string, error) {
-	token, err := windows.OpenCurrentProcessToken()
-	if err != nil {
+	var token windows.Token
+	if err := windows.OpenProcessToken(windows.CurrentProcess(), windows.TOKEN_QUERY|windows.TOKEN_DUPLICATE, &token); err != nil {
 		return nil, err
 	}
 	defer token.Close()

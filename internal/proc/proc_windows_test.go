@@ -18,6 +18,9 @@ import (
 	"github.com/orderly-run/orderly/internal/proc"
 )
 
+// patience is for many processes that start at once on a busy machine, each of which takes its time under Wine.
+const patience = time.Minute
+
 // killed is the exit code of a process that was killed.
 const killed = 1
 
@@ -244,11 +247,11 @@ func TestStopKillsAtOnce(t *testing.T) { // TERM-1, OUT-3, OUT-4
 func TestTimeoutKills(t *testing.T) { // TERM-1, T10
 	for _, tree := range []bool{false, true} {
 		spec := own(tree, "say begun", "hang")
-		spec.Timeout = 2 * time.Second // time enough for a busy machine to say something
+		spec.Timeout = time.Second
 		p := start(t, spec)
 		r := wait(t, p)
-		if !r.TimedOut || r.Stopped || !r.HasCode || r.ExitCode != killed || output(p) != "begun\n" {
-			t.Errorf("tree %v: result = %+v, output %q; want timed out with %d, after its output", tree, r, output(p), killed)
+		if !r.TimedOut || r.Stopped || !r.HasCode || r.ExitCode != killed || !strings.HasPrefix("begun\n", output(p)) {
+			t.Errorf("tree %v: result = %+v, output %q; want timed out with %d, after its output if it got to that", tree, r, output(p), killed)
 		}
 		if d := r.Ended.Sub(r.Started); d < spec.Timeout || d > patience/2 {
 			t.Errorf("tree %v: it ran %v, want %v", tree, d, spec.Timeout)

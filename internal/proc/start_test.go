@@ -7,8 +7,6 @@ import (
 	"github.com/orderly-run/orderly/internal/proc"
 )
 
-const patience = 20 * time.Second
-
 func start(t testing.TB, spec proc.Spec) *proc.Process {
 	t.Helper()
 	p, err := proc.Start(spec)
