@@ -99,8 +99,11 @@ func (p *Process) ask() bool {
 
 // KillRecorded kills a process, if it still runs, and with KillTree all its descendants. The numbers
 // mean nothing after the machine was booted again. It returns when they are gone. A process that had
-// ended before is no error, and its descendants are left alone.
+// ended before is no error, and its descendants are left alone. One whose start time could not be read is known by its mark.
 func KillRecorded(r Recorded) error {
+	if r.StartTime == 0 {
+		r.StartTime = markedStart(r.PID, r.Mark)
+	}
 	p := process{pid: r.PID, start: r.StartTime}.current()
 	if !p.alive() {
 		return nil
@@ -112,6 +115,15 @@ func KillRecorded(r Recorded) error {
 		return fmt.Errorf("kill process %d: %w", r.PID, err)
 	}
 	return p.await()
+}
+
+// markedStart is when a process started that has a mark and leads a session, 0 when it has not.
+func markedStart(pid int, mark string) uint64 {
+	p, err := readStat(pid)
+	if found, _ := environ(pid, markVariable); err != nil || found != mark || mark == "" || p.session != pid {
+		return 0
+	}
+	return p.start
 }
 
 // Find returns the process that was started with this Spec.Mark, if it still runs, else its oldest

@@ -182,6 +182,23 @@ func TestRecordedProcessIsKilled(t *testing.T) {
 	}
 }
 
+// HND-6: a process whose start time could not be read when it started is known by its number and its mark.
+func TestRecordedProcessWithoutStartTimeIsKilled(t *testing.T) {
+	env, value := tag()
+	pid, _ := abandoned(t, append(env, "PROC_TEST_MARK="+value), "trap '' PIPE; setsid sleep 100 & echo ready; wait; sleep 100")
+	for name, r := range map[string]proc.Recorded{"another mark": recorded(pid, 0, value+"x"), "no mark": recorded(pid, 0, "")} {
+		if err := proc.KillRecorded(r); err != nil || !runs(pid) {
+			t.Fatalf("KillRecorded of %s: %v; the process runs: %v, want it left alone", name, err, runs(pid))
+		}
+	}
+	for _, name := range []string{"first", "again"} {
+		if err := proc.KillRecorded(recorded(pid, 0, value)); err != nil {
+			t.Errorf("KillRecorded, %s: %v", name, err)
+		}
+		noneLeft(t, value)
+	}
+}
+
 func TestUnrecordedProcessIsFound(t *testing.T) {
 	env, value := tag()
 	pid, started := abandoned(t, append(env, "PROC_TEST_MARK="+value),
