@@ -108,6 +108,8 @@ func (s *service) strangers(f *pflag.FlagSet) {
 	f.DurationVar(&h.IdleTimeout, "idle-timeout", 2*time.Minute, "`time` for which a connection is kept open between requests")
 	f.IntVar(&h.Header, "max-header-bytes", 256<<10, "`number` of bytes that the head of a request may have")
 	f.IntVar(&h.Body, "max-body-bytes", 2<<20, "`number` of bytes that its body may have")
+	f.IntVar(&h.Bodies, "max-bodies-bytes", 128<<20, "`number` of bytes that all bodies under way may have")
+	f.IntVar(&h.BodiesOf, "max-bodies-bytes-per-address", 32<<20, "`number` of bytes of them from one address")
 }
 
 // limits are the flags for what an account may have: see docs/limits.md.
@@ -130,6 +132,7 @@ func (s *service) checkLimits() error {
 		"max-connections": s.cfg.HTTP.Connections, "max-connections-per-address": s.cfg.HTTP.ConnectionsOf,
 		"header-timeout": int(s.cfg.HTTP.HeaderTimeout), "request-timeout": int(s.cfg.HTTP.RequestTimeout), "idle-timeout": int(s.cfg.HTTP.IdleTimeout),
 		"max-header-bytes": s.cfg.HTTP.Header, "max-body-bytes": s.cfg.HTTP.Body,
+		"max-bodies-bytes": s.cfg.HTTP.Bodies, "max-bodies-bytes-per-address": s.cfg.HTTP.BodiesOf,
 	} {
 		if n < 1 {
 			return fmt.Errorf("--%s is too small", flag)

@@ -66,10 +66,13 @@ func (req *request) readBody(w http.ResponseWriter, limit int64) error {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var over *http.MaxBytesError
-	if errors.As(err, &over) {
+	switch {
+	case errors.As(err, &over):
 		return errTooLarge
-	}
-	if err != nil {
+	case errors.Is(err, Overloaded):
+		w.Header().Set("Connection", "close") // the rest is not waited for
+		return err
+	case err != nil:
 		return badParameter("the request body cannot be read")
 	}
 	req.body = body

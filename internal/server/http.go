@@ -58,7 +58,7 @@ func (s *Server) answerOn(ctx context.Context, in *door, h http.Handler, secure 
 
 func (s *Server) mux() http.Handler {
 	m := http.NewServeMux()
-	m.Handle("/", s.rpc)
+	m.Handle("/", s.cfg.HTTP.bounded(s.rpc))
 	m.Handle(console.Root, s.console)
 	m.Handle(wire.RegisterPath, s.gateway)
 	m.HandleFunc("GET "+wire.BusPath, s.tunnel)

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -104,6 +105,59 @@ func TestLargeRequestsAreRefusedUnread(t *testing.T) {
 	must(t, resp.Body.Close())
 	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "too large") {
 		t.Errorf("a large body is answered with %d %s, want 400 and too large", resp.StatusCode, text)
+	}
+}
+
+// Nobody needs a key to send bodies and leave them unfinished: who does holds no more than its share of memory, and takes
+// others nothing.
+func TestUnfinishedBodiesAreBounded(t *testing.T) {
+	const body, each, sent = 64 << 10, 256 << 10, 60 << 10
+	srv := run(t, server.Config{
+		Data: t.TempDir(), Listen: "127.0.0.1:0", NATSListen: "127.0.0.1:0", HTTP: server.HTTPLimits{Body: body, BodiesOf: each, Bodies: 2 * each},
+	})
+	h := &house{t: t, key: srv.First().Key, endpoint: srv.Endpoint()}
+	var open []net.Conn
+	refused := make(chan string, 20)
+	for range cap(refused) {
+		conn := knock(t, srv, "127.0.0.2")
+		open = append(open, conn)
+		_, err := io.WriteString(conn, "POST /?Format=JSON HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 65536\r\n\r\n"+strings.Repeat("x", sent))
+		must(t, err)
+		go func() {
+			text := make([]byte, 4096)
+			n, _ := conn.Read(text)
+			refused <- string(text[:n])
+		}()
+	}
+	for range cap(refused) - each/sent {
+		select {
+		case text := <-refused:
+			if !strings.Contains(text, "503 ") || !strings.Contains(text, `"Code":"ServiceUnavailable"`) {
+				t.Errorf("a body beyond the share is answered %q, want 503 ServiceUnavailable", text)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("bodies beyond the share are held")
+		}
+	}
+	if status, text := h.call(h.key, "DescribeInvocations", nil); status != http.StatusOK {
+		t.Errorf("another address is answered %d %s meanwhile, want 200", status, text)
+	}
+	for _, conn := range open {
+		must(t, conn.Close())
+	}
+	post := func() int { // from the address that held so much
+		conn := knock(t, srv, "127.0.0.2")
+		_, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 65536\r\n\r\n"+strings.Repeat("x", body))
+		must(t, err)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		must(t, err)
+		must(t, resp.Body.Close())
+		return resp.StatusCode
+	}
+	for deadline := time.Now().Add(20 * time.Second); post() == http.StatusServiceUnavailable; {
+		if time.Now().After(deadline) {
+			t.Fatal("what was held is not given back")
+		}
 	}
 }
 
