@@ -174,7 +174,12 @@ func (db *DB) know(ctx context.Context, m *marked, ahead bool) (known, error) {
 	if !old {
 		return k, nil
 	}
-	m.walking.Lock()
+	if !m.walking.TryLock() {
+		if !k.at.IsZero() && time.Since(k.at) < 2*m.life(k) {
+			return k, nil // somebody will know better in a moment
+		}
+		m.walking.Lock()
+	}
 	defer m.walking.Unlock()
 	if k, old = m.look(ahead); !old { // somebody else did
 		return k, nil
