@@ -380,23 +380,57 @@ func TestLongListsAgreeWithAScan(t *testing.T) {
 	})
 }
 
+// manyPending makes so many invocations with a pending task that lists of them have marks.
+func manyPending(t *testing.T, db *store.DB) *past {
+	p := &past{t: t, db: db, rnd: rand.New(rand.NewPCG(1, 2))}
+	for n := range 1100 {
+		d := p.deed(1, db.Now().Add(time.Duration(n-10_000)*time.Second))
+		d.Account, d.Region, d.tasks[0].State = account, region, orderly.Pending
+		p.made = append(p.made, d)
+	}
+	must(t, db.Write(t.Context(), store.Mass, func(tx *store.Tx) error {
+		for _, d := range p.made {
+			if err := errors.Join(tx.AddInvocation(d.Invocation), tx.AddTasks(d.tasks), tx.Built(d.Seq, d.counts(), d.Repeat, time.Time{})); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return p
+}
+
+// Who reads a long list while it is being counted again has what was known before.
+func TestNobodyWaitsForACount(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		made := len(manyPending(t, db).made)
+		counted := make(chan int, 1)
+		count := func() {
+			_, total, err := db.Invocations(t.Context(), store.InvocationFilter{Account: account, Region: region, Status: "Pending"}, store.Page{Limit: 1})
+			if err != nil {
+				t.Error(err)
+			}
+			counted <- total
+		}
+		count()
+		<-counted
+		db.WhileRenewed(func() {
+			go count()
+			select {
+			case got := <-counted:
+				if got != made {
+					t.Errorf("%d pending, want %d", got, made)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("a reader waits")
+			}
+		})
+	})
+}
+
 // What long lists are known for is not older than a second for long (PG-7).
 func TestLongListsAreCountedAgain(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
-		p := &past{t: t, db: db, rnd: rand.New(rand.NewPCG(1, 2))}
-		for n := range 1100 {
-			d := p.deed(1, db.Now().Add(time.Duration(n-10_000)*time.Second))
-			d.Account, d.Region, d.tasks[0].State = account, region, orderly.Pending
-			p.made = append(p.made, d)
-		}
-		must(t, db.Write(t.Context(), store.Mass, func(tx *store.Tx) error {
-			for _, d := range p.made {
-				if err := errors.Join(tx.AddInvocation(d.Invocation), tx.AddTasks(d.tasks), tx.Built(d.Seq, d.counts(), d.Repeat, time.Time{})); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
+		p := manyPending(t, db)
 		ctx, stop := context.WithCancel(t.Context())
 		ran := make(chan struct{})
 		go func() {

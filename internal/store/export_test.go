@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"runtime"
+	"time"
 )
 
 // MaxRuns is how many runs are kept.
@@ -38,3 +39,16 @@ func (db *DB) BeImpatient() { db.marks.patience = 0 }
 
 // Checkpoint is what Run does now and then on SQLite.
 func (db *DB) Checkpoint(ctx context.Context) { db.dialect.checkpoint(ctx, db) }
+
+// WhileRenewed runs f while what is known of long lists is old and being found out anew.
+func (db *DB) WhileRenewed(f func()) {
+	for _, m := range db.marks.all() {
+		m.walking.Lock()
+		defer m.walking.Unlock()
+		m.mu.Lock()
+		m.known.took = time.Minute // it is not twice as old as it may become before f is through
+		m.known.at = time.Now().Add(-m.life(m.known) * 3 / 2)
+		m.mu.Unlock()
+	}
+	f()
+}
