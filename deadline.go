@@ -76,6 +76,8 @@ func (t *Task) deadline(p Plan, l Limits) time.Time {
 	switch {
 	case t.State == Stopping && p.Repeat.Repeats():
 		return time.Time{} // STOP-7
+	case t.past() && t.State != Scheduled:
+		return t.Updated.Add(l.LateResults) // its agent has yet to say whether it has it
 	case t.State == Stopping:
 		return t.Stopped.Add(l.Grace + l.FireDelay) // T18
 	case t.State == Running:
@@ -165,6 +167,8 @@ func (t *Task) resend(now time.Time, c Contact, p Plan, l Limits) Verdict {
 // expire decides about a task whose deadline is over.
 func (t *Task) expire(due, now time.Time, c Contact, p Plan, l Limits) Verdict {
 	switch {
+	case t.past():
+		return t.expirePast(now, c, p, l)
 	case t.State == Pending && !t.reached():
 		t.finish(Abort, t.undelivered(c), t.Created.Add(p.Delivery), now)
 		return TaskEnded

@@ -23,7 +23,7 @@ type life struct {
 // happen draws what can happen to a task at a time, in any order and however wrong.
 func (x *life) happen(t *rapid.T, now time.Time) {
 	c := contact(t, now)
-	switch rapid.SampledFrom([]string{"report", "report", "report", "stop", "fire", "fire", "release", "meet", "refuse", "hand", "modify"}).Draw(t, "event") {
+	switch rapid.SampledFrom([]string{"report", "report", "report", "stop", "fire", "fire", "release", "meet", "refuse", "hand", "modify", "doubt"}).Draw(t, "event") {
 	case "report":
 		x.report(t, now)
 	case "stop":
@@ -43,6 +43,10 @@ func (x *life) happen(t *rapid.T, now time.Time) {
 	case "hand":
 		if (x.State == orderly.Pending || x.State == orderly.Scheduled) && x.Handed.Zero() {
 			x.Hand(home, now, x.plan, limit)
+		}
+	case "doubt":
+		if rapid.IntRange(0, 2).Draw(t, "seldom") == 0 {
+			x.Doubt(now)
 		}
 	case "modify":
 		if x.plan.Repeat.Repeats() {

@@ -4,7 +4,8 @@ import "time"
 
 // Meet brings a live task in line with the agent that is there now (HND-4): b is its life, holds says
 // whether it accounts for the task. What was never handed is handed to it, what it cannot know any more
-// ends, or is handed again when it is a schedule. It returns what to send.
+// ends, or is handed again when it is a schedule; of what may have been handed before the store was restored
+// goes on only what it has. It returns what to send.
 func (t *Task) Meet(b Boot, holds bool, now time.Time, p Plan, l Limits) Verdict {
 	switch {
 	case !t.State.Live():
@@ -14,6 +15,10 @@ func (t *Task) Meet(b Boot, holds bool, now time.Time, p Plan, l Limits) Verdict
 		return SendRun
 	case !t.reached():
 		return Wait // its deadline is about to fire
+	case t.past():
+		if !t.recall(b, holds, now, p, l) {
+			return TaskEnded
+		}
 	case t.Handed.Zero():
 		t.Handed = b // it spoke of it
 	}

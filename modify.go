@@ -13,6 +13,9 @@ func (t *Task) Modify(version int, now time.Time, p Plan, l Limits) (send bool) 
 		return false
 	}
 	t.Confirmed = false
+	if t.past() {
+		return false // its agent hears of it when it has said that it has the task
+	}
 	t.Resent(now, p, l)
 	return t.State != Pending || t.Asked.IsZero()
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,7 +65,7 @@ const (
 func (db *DB) openSQLite(ctx context.Context, path string) error {
 	pragmas := url.Values{"_pragma": {busyTimeout(busyPatience), "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-65536)", "temp_store(MEMORY)", "foreign_keys(ON)"}}
 	open := func(q url.Values, conns int) (*sql.DB, error) {
-		h, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?"+q.Encode())
+		h, err := sql.Open("sqlite", fileURL(path)+"?"+q.Encode())
 		if err != nil {
 			return nil, err
 		}
@@ -113,6 +114,19 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 		checkpoint: func(ctx context.Context, db *DB) { checkpoint(ctx, db, path) },
 	}
 	return nil
+}
+
+// isPostgres reports whether a URL is one of PostgreSQL; else it is an SQLite database's, see filePath.
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// filePath is where an SQLite database is.
+func filePath(url string) string { return strings.TrimPrefix(url, "sqlite:") }
+
+// fileURL is an SQLite database as its driver names it.
+func fileURL(path string) string {
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
 }
 
 // connect makes the first connection to a database. While another process makes it one with a write-ahead

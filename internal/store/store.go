@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,10 +68,10 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if db.observe == nil {
 		db.observe = func(Class, time.Duration) {}
 	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+	if isPostgres(url) {
 		err = db.openPostgres(url, o.Patience)
 	} else {
-		err = db.openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"))
+		err = db.openSQLite(ctx, filePath(url))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -89,7 +88,10 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return fmt.Errorf("bring the schema up to date: %w", err)
 	}
-	return db.measureClock(ctx)
+	if err := db.measureClock(ctx); err != nil {
+		return err
+	}
+	return db.doubt(ctx)
 }
 
 // Close ends all connections.
