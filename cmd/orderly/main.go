@@ -67,7 +67,7 @@ func root() *cobra.Command {
 			runCommand(), resultsCommand(), stopCommand(), logsCommand(), invocationCommand(), commandCommand(), scheduleCommand(), instanceCommand(), fileCommand(), apiCommand(),
 		},
 		"serve": {
-			serverCommand(), demoCommand(), simCommand(), keyCommand(), activationCommand(), configCommand(),
+			serverCommand(), demoCommand(), simCommand(), keyCommand(), activationCommand(), backupCommand(), restoreCommand(), configCommand(),
 		},
 	} {
 		for _, below := range commands {

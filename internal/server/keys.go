@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"strings"
 
 	"github.com/orderly-run/orderly/internal/store"
 )
@@ -21,19 +18,11 @@ func OpenKeys(ctx context.Context, cfg Config) (*Keys, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	files := []string{cfg.SecretFile}
-	if !strings.Contains(cfg.DB, "://") {
-		files = append(files, strings.TrimPrefix(cfg.DB, "sqlite:"))
-	}
-	for _, f := range files {
-		if _, err := os.Stat(f); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no %s: start the server once, or say where it has its data", f)
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	secret, err := os.ReadFile(cfg.SecretFile)
+	secret, err := cfg.secret()
 	if err != nil {
+		return nil, err
+	}
+	if err := cfg.database(); err != nil {
 		return nil, err
 	}
 	db, err := store.Open(ctx, cfg.DB, store.Options{Secret: secret})
