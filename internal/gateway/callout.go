@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -101,15 +103,22 @@ func (c *callout) admit(ctx context.Context, rc *jwt.AuthorizationRequestClaims)
 	if err != nil {
 		return "", err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone[instance] {
+	if !c.seated(client{rc.Server.ID, rc.ClientInformation.ID}, seat{instance, linkNamed(o.Name)}) {
 		return "", errRefused
 	}
-	s := seat{instance, linkNamed(o.Name)}
-	c.clients[client{rc.Server.ID, rc.ClientInformation.ID}] = s
-	c.links[s]++
 	return token, nil
+}
+
+// seated notes whose connection a client is; false when the instance was deregistered.
+func (c *callout) seated(cl client, s seat) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone[s.instance] {
+		return false
+	}
+	c.clients[cl] = s
+	c.links[s]++
+	return true
 }
 
 // linkNamed is the link that a connection is named by, "" when it has another name: a link becomes
@@ -191,9 +200,31 @@ func (c *callout) left(data []byte) (seat, bool) {
 	if json.Unmarshal(data, &e) != nil {
 		return seat{}, false
 	}
+	return c.drop(client{e.Server.ID, e.Client.ID})
+}
+
+// missed drops connections that have ended without anybody's telling, and returns whose last ones they were: NATS says
+// nothing of one that it gave up before it had the answer who that is.
+func (c *callout) missed(lives func(client) bool) []seat {
+	c.mu.RLock()
+	all := slices.Collect(maps.Keys(c.clients))
+	c.mu.RUnlock()
+	var ended []seat
+	for _, cl := range all {
+		if lives(cl) {
+			continue
+		}
+		if s, ok := c.drop(cl); ok {
+			ended = append(ended, s)
+		}
+	}
+	return ended
+}
+
+// drop notes the end of a connection, and tells whose last one it was.
+func (c *callout) drop(cl client) (seat, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cl := client{e.Server.ID, e.Client.ID}
 	s, ok := c.clients[cl]
 	if !ok {
 		return seat{}, false

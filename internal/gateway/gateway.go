@@ -103,6 +103,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	parts.Go(func() error { return g.lost.Run(ctx) })
 	parts.Go(func() error { return g.writeBeats(ctx) })
 	parts.Go(func() error { return g.trim(ctx) })
+	parts.Go(func() error { return g.lookAfter(ctx) })
 	return parts.Wait()
 }
 
@@ -154,6 +155,27 @@ func (g *Gateway) Cut(instance string) {
 		_ = nc.Publish(goneSubject, []byte(instance))
 		_ = nc.Flush()
 	}
+}
+
+// lookAfter looks now and then for connections that ended without a word, until ctx ends.
+func (g *Gateway) lookAfter(ctx context.Context) error {
+	tick := time.NewTicker(AuthTimeout)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, s := range g.callout.missed(g.bus.lives) {
+			g.lost.add(s)
+		}
+	}
+}
+
+// lives reports whether a connection is there, for all that is known here: of those to a cluster nothing is.
+func (b *Bus) lives(cl client) bool {
+	return b.srv == nil || cl.server != b.srv.ID() || b.srv.GetClient(cl.id) != nil
 }
 
 // farewell is how long an agent that is cut off has to read why.
