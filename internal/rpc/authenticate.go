@@ -15,8 +15,8 @@ import (
 var mustSign = []string{"host", "x-acs-action", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"}
 
 // drift is how much longer nonces are remembered, for the clocks of servers and of the store differ
-// by some seconds.
-const drift = time.Minute
+// by some seconds, and by some minutes where the store follows a clock that was set.
+const drift = 6 * time.Minute
 
 // authenticate makes the checks from the required common parameters to the signature. It returns
 // the key that signed and until when the request's nonce has to be remembered.

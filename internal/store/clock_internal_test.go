@@ -38,3 +38,39 @@ func TestClockWithoutALookIsTheMachines(t *testing.T) {
 		t.Errorf("%v from the machine's time", got.Sub(now))
 	}
 }
+
+// CLK-1: this machine's own clock, which SQLite goes by, is followed slowly when it is set by some minutes.
+func TestClockOfTheMachineIsFollowedSlowly(t *testing.T) {
+	for _, step := range []time.Duration{-4 * time.Minute, 30 * time.Second, 4 * time.Minute} {
+		begin := time.Now()
+		var c clock
+		c.follow(begin)
+		last := c.at(begin)
+		for s := time.Duration(1); s <= 3600; s++ {
+			now := set(begin.Add(s*time.Second), step)
+			c.follow(now)
+			shown := c.at(now)
+			if passed := shown.Sub(last); passed < 899*time.Millisecond || passed > 1101*time.Millisecond {
+				t.Fatalf("set by %v: %v have passed in the second %d, want one", step, passed, s)
+			}
+			last = shown
+		}
+		if want := begin.Round(0).Add(time.Hour + step); last.Sub(want).Abs() > time.Second {
+			t.Errorf("set by %v: it is %v off after an hour", step, last.Sub(want))
+		}
+	}
+}
+
+// A machine that gets its time, or wakes up, has it at once.
+func TestClockOfTheMachineIsFollowedFar(t *testing.T) {
+	for _, step := range []time.Duration{-24 * time.Hour, 60 * 24 * time.Hour} {
+		begin := time.Now()
+		var c clock
+		c.follow(begin)
+		now := set(begin.Add(time.Second), step)
+		c.follow(now)
+		if off := c.at(now).Sub(now.Round(0)); off != 0 {
+			t.Errorf("set by %v: it is %v off", step, off)
+		}
+	}
+}
