@@ -65,7 +65,7 @@ func (g *guest) find(mark string) error {
 		if err != nil || !p.alive() {
 			return g.close()
 		}
-		if found, _ := environ(g.PID, markVariable); p.session == g.PID && (found == mark || g.Ours != nil && g.Ours(g.PID)) {
+		if found, _ := markOf(g.PID); p.session == g.PID && (found == mark || g.Ours != nil && g.Ours(g.PID)) {
 			g.root = p
 			return nil
 		}

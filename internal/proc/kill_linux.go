@@ -120,7 +120,7 @@ func KillRecorded(r Recorded) error {
 // markedStart is when a process started that has a mark and leads a session, 0 when it has not.
 func markedStart(pid int, mark string) uint64 {
 	p, err := readStat(pid)
-	if found, _ := environ(pid, markVariable); err != nil || found != mark || mark == "" || p.session != pid {
+	if found, _ := markOf(pid); err != nil || found != mark || mark == "" || p.session != pid {
 		return 0
 	}
 	return p.start
@@ -131,7 +131,7 @@ func markedStart(pid int, mark string) uint64 {
 // record the numbers which KillRecorded needs.
 func Find(mark string) (pid int, started uint64, ok bool) {
 	for _, candidate := range listPIDs() {
-		found, _ := environ(candidate, markVariable)
+		found, _ := markOf(candidate)
 		if found != mark || mark == "" {
 			continue
 		}
@@ -303,7 +303,7 @@ func (h *hunt) recognize(p process) (r relative, ours, clear bool) {
 	if met || ofOurs || h.claimed(p) {
 		return r, true, true
 	}
-	mark, empty := environ(p.pid, markVariable)
+	mark, empty := markOf(p.pid)
 	return r, mark != "" && mark == h.mark && !privileged(p.pid), !empty
 }
 

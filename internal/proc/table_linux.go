@@ -94,16 +94,16 @@ func readSome(path string, buf []byte) ([]byte, error) {
 	return buf[:max(n, 0)], err
 }
 
-// environ returns a variable of a process's environment, as it was when it began its program. The
+// markOf returns the mark in a process's environment, as it was when it began its program. The
 // environment is empty for a moment while a process executes another program.
-func environ(pid int, name string) (value string, empty bool) {
+func markOf(pid int) (mark string, empty bool) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
 		return "", false
 	}
 	for entry := range bytes.SplitSeq(b, []byte{0}) {
-		if value, ok := bytes.CutPrefix(entry, []byte(name+"=")); ok {
-			return string(value), false
+		if mark, ok := bytes.CutPrefix(entry, []byte(markVariable+"=")); ok {
+			return string(mark), false
 		}
 	}
 	return "", len(b) == 0

@@ -46,8 +46,8 @@ func TestClockOfTheMachineIsFollowedSlowly(t *testing.T) {
 		var c clock
 		c.follow(begin)
 		last := c.at(begin)
-		for s := time.Duration(1); s <= 3600; s++ {
-			now := set(begin.Add(s*time.Second), step)
+		for s := 1; s <= 3600; s++ {
+			now := set(begin.Add(time.Duration(s)*time.Second), step)
 			c.follow(now)
 			shown := c.at(now)
 			if passed := shown.Sub(last); passed < 899*time.Millisecond || passed > 1101*time.Millisecond {
