@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/orderly-run/orderly"
 )
@@ -64,72 +66,103 @@ func (db *DB) doubt(ctx context.Context) error {
 		return err
 	}
 	for after, more := (orderly.TaskKey{}), true; more; {
-		var last orderly.TaskKey
+		var next orderly.TaskKey
 		err := db.Write(ctx, Mass, func(t *Tx) (err error) {
-			last, more, err = t.doubtAfter(after)
+			next, err = t.doubtAfter(after)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("mark the tasks of before the restore: %w", err)
 		}
-		after = last
+		after, more = next, next != after
 	}
 	return nil
 }
 
-// doubtAfter marks the next tasks after a key; there may be more after the last of them.
-func (t *Tx) doubtAfter(after orderly.TaskKey) (last orderly.TaskKey, more bool, err error) {
+// doubtAfter marks the next tasks after a key and returns the one to go on behind, which is the same when there is no more.
+func (t *Tx) doubtAfter(after orderly.TaskKey) (next orderly.TaskKey, err error) {
 	var marking int
 	if err := t.row(`select marking from generation` + t.db.dialect.forUpdate).Scan(&marking); err != nil || marking == 0 {
-		return after, false, err
+		return after, err
 	}
-	tasks, err := t.unmarked(after)
+	tasks, next, err := t.unmarked(after)
 	if err != nil {
-		return after, false, err
+		return after, err
 	}
-	if len(tasks) == 0 {
+	if next == after {
 		_, err := t.exec(`update generation set marking = 0`)
-		return after, false, err
+		return after, err
 	}
-	var changes []Change
+	var invocations, dues [][]any
 	for i := range tasks {
 		k := &tasks[i]
 		k.Doubt(t.Now)
 		k.Output = nil // it stays
-		if n := len(changes); n == 0 || changes[n-1].Seq != k.Invocation {
-			changes = append(changes, Change{Seq: k.Invocation, Due: k.Due})
-		} else if changes[n-1].Due.IsZero() {
-			changes[n-1].Due = k.Due
+		if i == 0 || tasks[i-1].Invocation != k.Invocation {
+			invocations = append(invocations, []any{k.Invocation, modifications})
+		}
+		if !k.Due.IsZero() {
+			dues = append(dues, []any{k.Invocation, orderly.Millis(k.Due)})
 		}
 	}
 	if err := t.SaveTasks(tasks); err != nil {
-		return after, false, err
+		return after, err
 	}
-	if err := t.Changed(changes); err != nil {
-		return after, false, err
+	if err := t.each(`update counters set next_due = $2 where invocation = $1 and (next_due = 0 or next_due > $2)`, dues); err != nil {
+		return after, err
 	}
-	return tasks[len(tasks)-1].TaskKey, true, t.outdo(changes)
-}
-
-// unmarked finds the next live tasks after a key that are not marked yet, for a change. Those of invocations that
-// were being made are never sent.
-func (t *Tx) unmarked(after orderly.TaskKey) ([]orderly.Task, error) {
-	rows, err := t.query(`select `+taskColumns+`, t.output from counters c cross join tasks t where c.invocation >= $1
-		and c.pending + c.scheduled + c.running + c.stopping > 0 and t.invocation = c.invocation and t.live = 1 and t.incarnation <> $3
-		and (t.invocation > $1 or t.ordinal > $2) order by c.invocation, t.ordinal limit $4`+forUpdateOf(t, "t"),
-		after.Invocation, after.Ordinal, orderly.Past.Incarnation, doubtPiece)
-	return collect(rows, err, scanTask)
+	// So an agent that has a version which was made after the backup goes by what the database says (rule MIA-7).
+	return next, t.each(`update invocations as v set version = v.version + $2 where v.seq = $1 and `+repeats, invocations)
 }
 
 // modifications are more than anybody makes of an invocation between a backup and its use.
 const modifications = 1 << 16
 
-// outdo gives invocations that repeat a version above those that were made of them since the backup, so that
-// agents that have one of these go by what the database says (rule MIA-7).
-func (t *Tx) outdo(changes []Change) error {
-	rows := make([][]any, len(changes))
-	for i, c := range changes {
-		rows[i] = []any{c.Seq, modifications}
+// unmarked finds, for a change, the next live tasks after a key that are not marked yet, and the key to go on behind. It goes from
+// invocation to invocation, so that each step is cheap also while PostgreSQL knows nothing yet of the rows that came back. What
+// was being made is left out: it is never sent.
+func (t *Tx) unmarked(after orderly.TaskKey) (tasks []orderly.Task, next orderly.TaskKey, err error) {
+	var rest where
+	rest.add("t.invocation = ?", after.Invocation)
+	rest.add("t.ordinal > ?", after.Ordinal)
+	if tasks, err = t.unmarkedWhere(rest, doubtPiece); err != nil {
+		return nil, after, err
 	}
-	return t.each(`update invocations as v set version = v.version + $2 where v.seq = $1 and `+repeats, rows)
+	if n := len(tasks); n > 0 {
+		return tasks, tasks[n-1].TaskKey, nil
+	}
+	seqs, large, err := t.unfinished(after.Invocation)
+	if err != nil || len(seqs) == 0 {
+		return nil, after, err
+	}
+	next = orderly.TaskKey{Invocation: seqs[len(seqs)-1], Ordinal: math.MaxInt32}
+	if large {
+		next.Ordinal = -1
+		return nil, next, nil
+	}
+	var all where
+	oneOf(&all, &t.db.dialect, "t.invocation", seqs)
+	tasks, err = t.unmarkedWhere(all, math.MaxInt32)
+	return tasks, next, err
+}
+
+func (t *Tx) unmarkedWhere(w where, limit int) ([]orderly.Task, error) {
+	w.add("t.live + 0 = 1") // not by the index of all that are live
+	w.add("t.incarnation <> ?", orderly.Past.Incarnation)
+	return t.tasksWhere(w, limit, t.db.dialect.forUpdate)
+}
+
+// unfinished finds the next invocations that have live tasks: as many as have a piece of these together, or a large one alone.
+func (t *Tx) unfinished(after int64) (seqs []int64, large bool, err error) {
+	rows, err := t.query(`select invocation, pending + scheduled + running + stopping from counters where invocation > $1
+		and pending + scheduled + running + stopping > 0 order by invocation limit $2`, after, doubtPiece)
+	found, err := collect(rows, err, func(r *sql.Rows) (c [2]int64, err error) { return c, r.Scan(&c[0], &c[1]) })
+	live := int64(0)
+	for _, c := range found {
+		if live += c[1]; live > doubtPiece && len(seqs) > 0 {
+			return seqs, false, err
+		}
+		seqs = append(seqs, c[0])
+	}
+	return seqs, live > doubtPiece, err
 }
