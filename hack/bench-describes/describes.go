@@ -48,6 +48,10 @@ func (b *bench) describes(ctx context.Context, backend string) error {
 	}
 	defer small.close()
 	defer large.close()
+	if !b.Warm {
+		b.chiller = newChiller()
+		defer func() { b.chiller = nil }()
+	}
 	if b.wants("api") {
 		if err := b.throughAPI(ctx, backend, small, large); err != nil {
 			return fmt.Errorf("API: %w", err)

@@ -68,9 +68,6 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("build hack/load: %w\n%s", err, out)
 	}
 	b := &bench{settings: s, Started: time.Now().UTC()}
-	if !s.Warm {
-		b.chiller = newChiller()
-	}
 	err = b.measure(ctx)
 	return errors.Join(err, b.save())
 }

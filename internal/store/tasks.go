@@ -75,6 +75,7 @@ func (t *Tx) Tasks(keys []orderly.TaskKey) ([]orderly.Task, error) {
 		if err != nil {
 			return nil, err
 		}
+		t.see(found)
 		list = append(list, found...)
 	}
 	return list, nil
@@ -96,7 +97,9 @@ func values(keys []orderly.TaskKey) string {
 func (t *Tx) tasksWhere(w where, limit int, lock string) ([]orderly.Task, error) {
 	q := `select ` + taskColumns + `, t.output from tasks t` + w.String() + ` order by t.invocation, t.ordinal limit ` + w.arg(limit) + lock
 	rows, err := t.query(q, w.args...)
-	return collect(rows, err, scanTask)
+	list, err := collect(rows, err, scanTask)
+	t.see(list)
+	return list, err
 }
 
 // LiveTasks finds the unfinished tasks of instances, for a change.
@@ -141,7 +144,9 @@ func (t *Tx) InvocationTasks(seq int64, after, limit int) ([]orderly.Task, error
 func (t *Tx) DueTasks(seqs []int64, at time.Time, limit int) ([]orderly.Task, error) {
 	w := t.db.dueTasks(seqs, at)
 	rows, err := t.query(`select `+taskColumns+`, t.output from tasks t`+w.String()+` limit `+w.arg(limit)+t.db.dialect.skipLocked, w.args...)
-	return collect(rows, err, scanTask)
+	list, err := collect(rows, err, scanTask)
+	t.see(list)
+	return list, err
 }
 
 func (db *DB) dueTasks(seqs []int64, at time.Time) (w where) {
@@ -159,34 +164,64 @@ func (t *Tx) TasksOn(seq int64, instances []string) ([]orderly.Task, error) {
 	return t.tasksWhere(w, len(instances), t.db.dialect.forUpdate)
 }
 
-// What SaveTasks sets, and by what.
+// What SaveTasks sets, and by what: the columns that no index has but that of what is due, and the others.
 var (
-	taskKeys = columns("invocation bigint, ordinal bigint")
-	taskSets = slices.Clip(columns(`live bigint, state text, error_code text, incarnation text, boot text, sent bigint, sends bigint, confirmed bigint,
-		asked bigint, due bigint, started bigint, stopped bigint, finished bigint, updated bigint, exit_code bigint, repeats bigint, report bigint,
-		total bigint, version bigint, former_boot text, digest bigint`))
+	taskKeys  = columns("invocation bigint, ordinal bigint")
+	taskPlain = columns(`incarnation text, boot text, sent bigint, sends bigint, confirmed bigint, asked bigint, due bigint, started bigint,
+		finished bigint, updated bigint, repeats bigint, report bigint, total bigint, version bigint, former_boot text`)
+	taskIndexed = columns("live bigint, state text, error_code text, stopped bigint, exit_code bigint, digest bigint")
+	taskOutput  = columns("output bytea")
 )
 
+// An image is what indexes have of a task that is live.
+type image struct {
+	state   orderly.State
+	code    orderly.ErrorCode
+	stopped int64
+	exit    any
+}
+
+func imageOf(k *orderly.Task) image {
+	return image{k.State, k.ErrorCode, orderly.Millis(k.Stopped), exitCode(k.ExitCode)}
+}
+
+// see keeps the images of tasks as they were read for a change.
+func (t *Tx) see(tasks []orderly.Task) {
+	if t.seen == nil {
+		t.seen = make(map[orderly.TaskKey]image, len(tasks))
+	}
+	for i := range tasks {
+		t.seen[tasks[i].TaskKey] = imageOf(&tasks[i])
+	}
+}
+
 // SaveTasks stores what has changed of tasks that this transaction read, each once, with their runs; a nil
-// Output stays as it is stored.
+// Output stays as it is stored. SQLite writes to every index of a column that is set, also to what it was, so
+// those of tasks whose image is the same are not.
 func (t *Tx) SaveTasks(tasks []orderly.Task) error {
-	full, quiet := [][]any{}, [][]any{}
+	var same, quiet, full [][]any
 	for i := range tasks {
 		k := &tasks[i]
-		row := []any{k.Invocation, k.Ordinal, flag(k.State.Live()), k.State, k.ErrorCode, k.Handed.Incarnation, k.Handed.ID, orderly.Millis(k.Sent), k.Sends,
-			flag(k.Confirmed), orderly.Millis(k.Asked), orderly.Millis(k.Due), orderly.Millis(k.Started), orderly.Millis(k.Stopped), orderly.Millis(k.Finished),
-			orderly.Millis(k.Updated), exitCode(k.ExitCode), k.Repeats, k.Report, k.Total, k.Version, k.Former, digest(k)}
+		row := []any{k.Invocation, k.Ordinal, k.Handed.Incarnation, k.Handed.ID, orderly.Millis(k.Sent), k.Sends, flag(k.Confirmed), orderly.Millis(k.Asked),
+			orderly.Millis(k.Due), orderly.Millis(k.Started), orderly.Millis(k.Finished), orderly.Millis(k.Updated), k.Repeats, k.Report, k.Total, k.Version, k.Former}
+		if k.Output == nil && k.State.Live() && t.seen[k.TaskKey] == imageOf(k) {
+			same = append(same, row)
+			continue
+		}
+		row = append(row, flag(k.State.Live()), k.State, k.ErrorCode, orderly.Millis(k.Stopped), exitCode(k.ExitCode), digest(k))
 		if k.Output == nil {
 			quiet = append(quiet, row)
 		} else {
 			full = append(full, append(row, k.Output))
 		}
 	}
-	if err := t.set(setter{"tasks", taskKeys, taskSets}, quiet); err != nil {
-		return err
-	}
-	if err := t.set(setter{"tasks", taskKeys, append(taskSets, column{"output", "bytea"})}, full); err != nil {
-		return err
+	for _, s := range []struct {
+		sets []column
+		rows [][]any
+	}{{taskPlain, same}, {slices.Concat(taskPlain, taskIndexed), quiet}, {slices.Concat(taskPlain, taskIndexed, taskOutput), full}} {
+		if err := t.set(setter{"tasks", taskKeys, s.sets}, s.rows); err != nil {
+			return err
+		}
 	}
 	if err := t.mark(tasks); err != nil {
 		return err

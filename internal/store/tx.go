@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/orderly-run/orderly"
 )
 
 // A Tx is one transaction. It is for the function that Write gave it to, in that call only.
@@ -15,6 +17,7 @@ type Tx struct {
 	tx   *sql.Tx
 	ctx  context.Context
 	Now  time.Time // on the store's clock, the same for the whole transaction
+	seen map[orderly.TaskKey]image
 }
 
 // ErrTaken says that a row with the same key exists.
