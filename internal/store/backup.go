@@ -28,9 +28,26 @@ func Backup(ctx context.Context, url, file string) error {
 		return fmt.Errorf("%s: %w", filePath(url), err)
 	}
 	return create(file, func(_ *os.File, part string) error {
-		_, err := h.ExecContext(ctx, `vacuum into ?`, part)
-		return err
+		if _, err := h.ExecContext(ctx, `vacuum into ?`, part); err != nil {
+			return err
+		}
+		return date(ctx, part)
 	})
+}
+
+// date has a copy of a database say that it is one: what is live in it is doubted by whoever opens it first, also when nobody
+// says that it was restored.
+func date(ctx context.Context, copied string) error {
+	h, err := openFile(copied, "mode=rw")
+	if err != nil {
+		return err
+	}
+	var knows int // one that a former version wrote does not
+	err = h.QueryRowContext(ctx, `select count(*) from sqlite_master where type = 'table' and name = 'generation'`).Scan(&knows)
+	if err == nil && knows > 0 {
+		_, err = h.ExecContext(ctx, `update generation set marking = 1; update presence set link = '' where link <> ''`)
+	}
+	return errors.Join(err, h.Close())
 }
 
 // PutBack makes the SQLite database url of a file that Backup wrote: it never is there without being Restored. A

@@ -107,6 +107,22 @@ func withFile(t *testing.T, path, suffix string) string {
 	return path
 }
 
+// Whoever makes a backup his database without saying so sends nothing of it either.
+func TestBackupKnowsThatItIsOne(t *testing.T) {
+	dir := t.TempDir()
+	l := lose(t, filepath.Join(dir, "orderly.db"))
+	file := filepath.Join(dir, "copy")
+	must(t, store.Backup(t.Context(), l.url, file))
+	l.db = open(t, file)
+	l.check(t, raw(t, file))
+	if n := count(t, raw(t, l.url), `select count(*) from tasks where incarnation = '*'`); n != 0 {
+		t.Errorf("%d tasks of the database that was copied are asked about", n)
+	}
+	old := filepath.Join(dir, "old.db")
+	before(t, raw(t, old), "011")
+	must(t, store.Backup(t.Context(), old, filepath.Join(dir, "of an old one")))
+}
+
 // What is put back is all that was there, of the next generation, and one file.
 func TestBackupIsPutBack(t *testing.T) {
 	dir := t.TempDir()
