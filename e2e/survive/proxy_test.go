@@ -126,15 +126,23 @@ func (p *proxy) next(is func(message) bool, lost bool) <-chan struct{} {
 }
 
 // loseEndAcks loses the acknowledgements of ends, from the next end on: those of what came before
-// must get through, for an agent has one message of reports under way at a time.
-func (p *proxy) loseEndAcks() {
+// must get through, for an agent has one message of reports under way at a time. What it returns is closed when
+// one was lost.
+func (p *proxy) loseEndAcks() <-chan struct{} {
+	lost := make(chan struct{})
+	var once sync.Once
 	var ended atomic.Bool
 	p.lose(func(m message) bool {
 		if isEnd(m) {
 			ended.Store(true)
 		}
-		return ended.Load() && isAck(m)
+		if !ended.Load() || !isAck(m) {
+			return false
+		}
+		once.Do(func() { close(lost) })
+		return true
 	})
+	return lost
 }
 
 // drop closes all connections; p.mu is held.

@@ -202,9 +202,10 @@ func TestServerKilledBeforeReport(t *testing.T) {
 func TestServerKilledBetweenReportAndAcknowledge(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		m := w.begin()
-		m.net.loseEndAcks()
+		acknowledged := m.net.loseEndAcks()
 		j := w.mustRun(quick, m)
 		w.awaitState(j, m, orderly.Success)
+		w.await("the acknowledgement", acknowledged) // or it could come through once it is not lost any more
 		w.server.Kill()
 		again := m.net.next(isEnd, false) // before a server is there that it could come to
 		w.server.Start()
