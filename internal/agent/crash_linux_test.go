@@ -195,18 +195,25 @@ func TestRebootedMachine(t *testing.T) {
 	}
 }
 
+// smallDisk is a disk of 64 KB with the agent's identity on it, for its directory. Only root can make one.
+func (w *world) smallDisk() string {
+	w.t.Helper()
+	must(w.t, os.Remove(filepath.Join(w.dir, "journal.lock")))
+	small := w.t.TempDir()
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {
+		w.t.Skipf("needs to mount a small disk: %v", err)
+	}
+	w.t.Cleanup(func() { must(w.t, syscall.Unmount(small, 0)) })
+	data, err := os.ReadFile(filepath.Join(w.dir, "identity.json"))
+	must(w.t, err)
+	must(w.t, os.WriteFile(filepath.Join(small, "identity.json"), data, 0o600))
+	return small
+}
+
 // A start that cannot be noted does not happen, and an end that cannot be noted is told all the same.
 func TestFullDisk(t *testing.T) {
 	w := newWorld(t)
-	must(t, os.Remove(filepath.Join(w.dir, "journal.lock")))
-	small := t.TempDir()
-	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("needs to mount a small disk: %v", err)
-	}
-	t.Cleanup(func() { must(t, syscall.Unmount(small, 0)) })
-	data, err := os.ReadFile(filepath.Join(w.dir, "identity.json"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(small, "identity.json"), data, 0o600))
+	small := w.smallDisk()
 	a := w.start(func(c *agent.Config) { c.Dir, c.Times.Running = small, time.Minute })
 	w.end(w.run(1, "true"))
 	gate := filepath.Join(w.dir, "gate")
@@ -231,15 +238,7 @@ func TestFullDisk(t *testing.T) {
 // What fills the disk can be stopped, though its stop cannot be noted.
 func TestStopOnAFullDisk(t *testing.T) { // HND-5
 	w := newWorld(t)
-	must(t, os.Remove(filepath.Join(w.dir, "journal.lock")))
-	small := t.TempDir()
-	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("needs to mount a small disk: %v", err)
-	}
-	t.Cleanup(func() { must(t, syscall.Unmount(small, 0)) })
-	data, err := os.ReadFile(filepath.Join(w.dir, "identity.json"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(small, "identity.json"), data, 0o600))
+	small := w.smallDisk()
 	a := w.start(func(c *agent.Config) { c.Dir = small })
 	k := w.run(1, "sleep 60", inTree)
 	w.state(k, orderly.Running)

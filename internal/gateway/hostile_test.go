@@ -227,20 +227,30 @@ func clientHello(t *testing.T) []byte {
 	return buf[:n]
 }
 
+// holdBack keeps anything from being stored in an SQLite database until release.
+func holdBack(t *testing.T, path string) (release func()) {
+	t.Helper()
+	other, err := sql.Open("sqlite", path)
+	must(t, err)
+	t.Cleanup(func() { must(t, other.Close()) })
+	conn, err := other.Conn(t.Context())
+	must(t, err)
+	_, err = conn.ExecContext(t.Context(), `begin immediate`)
+	must(t, err)
+	return func() {
+		_, err := conn.ExecContext(t.Context(), `rollback`)
+		must(t, err)
+		must(t, conn.Close())
+	}
+}
+
 // One agent that sends without waiting for acknowledgements fills no memory: what waits of it is
 // bounded, and dropped beyond.
 func TestFloodOfOneAgentIsBounded(t *testing.T) {
 	path := t.TempDir() + "/orderly.db"
 	c := start(t, path, false)
 	thief, good := c.connect(c.register(), "thief"), c.connect(c.register(), "good")
-	other, err := sql.Open("sqlite", path)
-	must(t, err)
-	defer func() { must(t, other.Close()) }()
-	conn, err := other.Conn(t.Context())
-	must(t, err)
-	defer func() { must(t, conn.Close()) }()
-	_, err = conn.ExecContext(t.Context(), `begin immediate`) // nothing can be stored for a while
-	must(t, err)
+	release := holdBack(t, path)
 	const sent = 500
 	unknown := []wire.Snapshot{{TaskKey: orderly.TaskKey{Invocation: 1}, Number: 1, State: orderly.Running}}
 	for n := range uint64(sent) {
@@ -251,8 +261,7 @@ func TestFloodOfOneAgentIsBounded(t *testing.T) {
 	hold, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	<-hold.Done()
-	_, err = conn.ExecContext(t.Context(), `rollback`)
-	must(t, err)
+	release()
 	good.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
 	must(t, thief.nc.Flush())
 	acks := 0
@@ -271,14 +280,7 @@ func TestFloodOfLargeMessagesIsNotRead(t *testing.T) {
 	path := t.TempDir() + "/orderly.db"
 	c := start(t, path, false)
 	thief, good := c.connect(c.register(), "thief"), c.connect(c.register(), "good")
-	other, err := sql.Open("sqlite", path)
-	must(t, err)
-	defer func() { must(t, other.Close()) }()
-	conn, err := other.Conn(t.Context())
-	must(t, err)
-	defer func() { must(t, conn.Close()) }()
-	_, err = conn.ExecContext(t.Context(), `begin immediate`) // nothing can be stored for a while
-	must(t, err)
+	release := holdBack(t, path)
 	small := []wire.Snapshot{{TaskKey: orderly.TaskKey{Invocation: 1}, Number: 1, State: orderly.Running}}
 	large := wire.Reports{Link: "thief", Number: 99}
 	for n := range 14 {
@@ -299,8 +301,7 @@ func TestFloodOfLargeMessagesIsNotRead(t *testing.T) {
 		must(t, thief.nc.Publish(wire.FromSubject(thief.id.instance, wire.KindReport), message))
 	}
 	must(t, thief.nc.Flush())
-	_, err = conn.ExecContext(t.Context(), `rollback`)
-	must(t, err)
+	release()
 	began = time.Now()
 	good.say(wire.KindReport, wire.Reports{Link: "good", Number: 1, Snapshots: small})
 	good.until("an ack", func(m wire.ToAgent) bool { return m.Ack == 1 })
