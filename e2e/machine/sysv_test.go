@@ -43,13 +43,19 @@ func TestLifeUnderSysV(t *testing.T) {
 	m.endForGood()
 	m.status(installed, 1, "sysv: orderly-agent is not running", "does not run; was deregistered")
 	m.install("--force")
+	m.uninstall("/etc/init.d /etc/rc?.d")
+}
+
+// uninstall leaves nothing of the service in directories, and no process.
+func (m *machine) uninstall(directories string) {
+	m.Helper()
 	m.do(installed, "uninstall")
 	m.status(installed, 1, "not installed", "does not run; was ended")
-	if left := m.do("sh", "-c", "ls /etc/init.d /etc/rc?.d | grep orderly-agent || :"); left != "" {
-		t.Errorf("left: %s", left)
+	if left := m.do("sh", "-c", "ls "+directories+" | grep orderly-agent || :"); left != "" {
+		m.Errorf("left: %s", left)
 	}
 	if left := m.processes("orderly-agent"); len(left) > 0 {
-		t.Errorf("processes are left: %q", left)
+		m.Errorf("processes are left: %q", left)
 	}
 }
 
