@@ -113,15 +113,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		crash(cmd)
 		cmd = w.program()
 		h = w.hello()
-		settled := false
-		w.set(func() { settled = w.count(key(round), orderly.Success) > 0 })
-		if !settled {
-			w.to(h.Link, m) // as the server does with what is not confirmed
-		}
-		s := w.end(key(round))
-		if s.State != orderly.Success && (s.State != orderly.Error || s.Code != orderly.ClientRestarted) {
-			t.Errorf("round %d: %+v", round, s)
-		}
+		s := w.settle(h.Link, round, m)
 		data, err := os.ReadFile(log)
 		if err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)

@@ -281,6 +281,22 @@ func (w *world) count(key orderly.TaskKey, state orderly.State) (n int) {
 	return n
 }
 
+// settle is the end of a task whose agent was killed and is there again by a link: its own, or that of its agent's
+// death. What had not ended is sent again, as the server does with what is not confirmed.
+func (w *world) settle(link string, seq int64, m wire.ToAgent) wire.Snapshot {
+	w.t.Helper()
+	settled := false
+	w.set(func() { settled = w.count(key(seq), orderly.Success) > 0 })
+	if !settled {
+		w.to(link, m)
+	}
+	s := w.end(key(seq))
+	if s.State != orderly.Success && (s.State != orderly.Error || s.Code != orderly.ClientRestarted) {
+		w.t.Errorf("task %d: %+v", seq, s)
+	}
+	return s
+}
+
 // end waits for the end of a task.
 func (w *world) end(key orderly.TaskKey) (s wire.Snapshot) {
 	w.t.Helper()
